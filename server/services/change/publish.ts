@@ -1,0 +1,31 @@
+/**
+ * What a committed change sets in motion. All of it happens in the caller's transaction; NOTIFY is delivered at commit and is only a wake-up:
+ * readers poll by version behind it (DESIGN section 1).
+ */
+import type { LiveEvent } from "../../../contract/objects.ts";
+import type { Tx } from "../../db.ts";
+
+export const liveChannel = "sallyport_live";
+export const controlChannel = "sallyport_control";
+
+/** Tells open pages that an object's list and detail are stale. */
+export async function publishLive(tx: Tx, organisationId: string, event: LiveEvent): Promise<void> {
+  await tx.$executeRaw`SELECT pg_notify(${liveChannel}, ${JSON.stringify({ organisationId, ...event })})`;
+}
+
+/** Raises the revision of these gateways (all of the organisation's when not given) and wakes their control channels. Same transaction as the change. */
+export async function bumpGateways(tx: Tx, organisationId: string, gatewayIds?: readonly string[]): Promise<void> {
+  if (gatewayIds?.length === 0) return;
+  await tx.gateway.updateMany({ where: { organisationId, ...(gatewayIds ? { id: { in: [...gatewayIds] } } : {}) }, data: { revision: { increment: 1 } } });
+  await wake(tx, { organisationId, kind: "snapshot", gatewayId: gatewayIds?.length === 1 ? gatewayIds[0] ?? null : null });
+}
+
+/** Raises what agents compare their policy with. */
+export async function bumpPolicyRevision(tx: Tx, organisationId: string): Promise<void> {
+  await tx.organisation.update({ where: { id: organisationId }, data: { policyRevision: { increment: 1 } } });
+}
+
+/** Wakes the control channels of the organisation's gateways; `kind` says what to look for. */
+export async function wake(tx: Tx, hint: { organisationId: string; kind: "snapshot" | "access"; gatewayId: string | null }): Promise<void> {
+  await tx.$executeRaw`SELECT pg_notify(${controlChannel}, ${JSON.stringify(hint)})`;
+}
