@@ -1,0 +1,86 @@
+/**
+ * The typed messages between the supervisor and its stream engines, over the child process's IPC channel (JSON).
+ * A change is two-phase over all engines: `prepare` builds and binds, `commit` swaps; any refusal aborts it everywhere (DESIGN section 3).
+ * An engine faces the Internet, so what it sends is parsed; what the supervisor sends comes from contract schemas and is only typed.
+ */
+import { z } from "zod";
+import type { AccessPage } from "../contract/access.ts";
+import { logLine, refusal, snapshotProblem, tunnelReport } from "../contract/control.ts";
+import { fingerprint } from "../contract/fingerprint.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+
+/** What a listener presents: the chain leaf first, and the leaf's private key, both PEM. Held in memory and passed over IPC only. */
+export type ListenerCertificatePem = { listenerId: string; chainPem: string; keyPem: string };
+
+/** Supervisor to engine. `id` pairs a question with its answer. */
+export type EngineCommand =
+  /** Compile, check, bind what is new; nothing of it serves yet. Answer: `prepared`. */
+  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[] }
+  /** Swap to what the `prepare` with the id `prepared` built. Answer: `committed`. */
+  | { kind: "commit"; id: number; prepared: number }
+  /** Forget what the `prepare` with this id built; the old one goes on serving. No answer. */
+  | { kind: "abort"; id: number }
+  /** A page of the access table. `isFull` starts a new table, in force (as a whole) once a page with `complete` has come. Answer: `access-applied`. */
+  | { kind: "access"; id: number; page: AccessPage; isFull: boolean }
+  /** Stop accepting, let tunnels finish for at most `timeoutMs`, then cut them. Answer: `drained`. */
+  | { kind: "drain"; id: number; timeoutMs: number }
+  /** The last `report` was taken in. An engine sends no further one before, so a stopped supervisor costs it no memory (T38). */
+  | { kind: "seen" }
+  /** Send a report now instead of at the next second. */
+  | { kind: "report" };
+
+const count = z.number().int().nonnegative();
+
+export const engineListenerState = z.enum(["new", "bound", "accepting", "full", "draining", "closed"]);
+export type EngineListenerState = z.infer<typeof engineListenerState>;
+
+const engineListener = z.strictObject({
+  listenerId: z.uuid(),
+  address: z.string().max(60),
+  /** The port really bound (differs from the snapshot's only in tests that ask for port 0). */
+  port: z.number().int(),
+  state: engineListenerState,
+  fingerprint: fingerprint.nullable(),
+  problem: z.string().max(300).nullable(),
+});
+export type EngineListener = z.infer<typeof engineListener>;
+
+/** One engine's counters since its start. */
+const engineCounters = z.strictObject({
+  tunnels: count,
+  connections: count,
+  bytesUp: count,
+  bytesDown: count,
+  handshakes: count,
+  handshakesResumed: count,
+  refused: count,
+  tunnelsOpened: count,
+  residentBytes: count,
+  /** Longest pause of the event loop since the last report, milliseconds. */
+  loopDelayMaxMs: z.number().nonnegative(),
+});
+export type EngineCounters = z.infer<typeof engineCounters>;
+
+/** Engine to supervisor. */
+export const engineMessage = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("hello"), pid: z.number().int(), runtime: z.string().max(40) }),
+  z.strictObject({ kind: z.literal("prepared"), id: z.number().int(), problems: z.array(snapshotProblem).max(200) }),
+  z.strictObject({ kind: z.literal("committed"), id: z.number().int(), revision: z.number().int() }),
+  z.strictObject({ kind: z.literal("access-applied"), id: z.number().int(), tunnelsEnded: count }),
+  z.strictObject({ kind: z.literal("drained"), id: z.number().int(), tunnelsCut: count }),
+  /** Every second, and sooner when a refusal waits: counters and what happened since the last one. */
+  z.strictObject({
+    kind: z.literal("report"),
+    revision: z.number().int().nonnegative(),
+    accessVersion: z.number().int().nonnegative(),
+    isDraining: z.boolean(),
+    counters: engineCounters,
+    listeners: z.array(engineListener).max(50),
+    refusals: z.array(refusal).max(500),
+    refusalsDropped: count,
+    tunnels: z.array(tunnelReport).max(2000),
+    logs: z.array(logLine).max(200),
+  }),
+]);
+export type EngineMessage = z.infer<typeof engineMessage>;
+export type EngineReport = Extract<EngineMessage, { kind: "report" }>;
