@@ -1,0 +1,2 @@
+/** Stands for the package `server-only`, whose import is an error outside Next's server build. */
+export {};

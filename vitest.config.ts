@@ -1,0 +1,41 @@
+/** Two kinds of test: `unit` (pure, beside their source) and `integration` (sockets, a real PostgreSQL, under tests/). Browser tests are playwright.config.ts. */
+import path from "node:path";
+import { defineConfig } from "vitest/config";
+
+const resolve = { alias: { "@": path.resolve(import.meta.dirname), "server-only": path.resolve(import.meta.dirname, "tests/support/server-only.ts") } };
+const never = ["**/node_modules/**", "**/.next/**", "**/.build/**", "**/.sallyport/**"];
+
+export default defineConfig({
+  resolve,
+  test: {
+    reporters: process.env["CI"] ? ["dot"] : ["default"],
+    projects: [
+      {
+        resolve,
+        test: {
+          name: "unit",
+          include: ["{app,server,prisma,gateway-worker,agent,cli,contract,bench,scripts}/**/*.test.{ts,tsx}"],
+          exclude: never,
+          environment: "node",
+          pool: "forks",
+          testTimeout: 10_000,
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: "integration",
+          include: ["tests/**/*.test.ts"],
+          exclude: [...never, "tests/e2e/**"],
+          environment: "node",
+          pool: "forks",
+          // Two processes on two cores: timings in the gateway's tests stay honest.
+          maxWorkers: 2,
+          globalSetup: ["tests/support/global-setup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
