@@ -1,7 +1,7 @@
 /**
  * The database from the command line:
  *   node scripts/db.mjs generate                 writes the Prisma client to prisma/client, when the schema changed
- *   node scripts/db.mjs create NAME [--replace]  writes the next migration from prisma/schema.prisma; --replace rewrites the only one (before the first release)
+ *   node scripts/db.mjs create NAME [--replace]  writes the next migration from prisma/schema.prisma; --replace makes one initial migration of all (only before the first release)
  *   node scripts/db.mjs check                    exit code 1 when prisma/schema.prisma says more than the migrations
  *   node scripts/db.mjs migrate                  applies what the database of DATABASE_URL lacks
  * `create` and `check` use a PostgreSQL of their own for the seconds they need it.
@@ -41,7 +41,6 @@ async function create(name, replace) {
   if (!/^[a-z0-9_]{1,60}$/.test(name ?? "")) return fail("Name the migration in lower-case letters, digits and underscores, such as: create add_site_notes");
   const { migrationNames, missingMigration, writeMigration } = await import("./migration-engine.mjs");
   const existing = migrationNames();
-  if (replace && existing.length > 1) return fail(`--replace is for a single initial migration; there are ${existing.length}.`);
   const sql = await withScratchDatabase((url) => missingMigration(url, { fromEmpty: replace }));
   if (sql === undefined) return console.log("no change");
   if (replace) for (const old of existing) fs.rmSync(path.join(root, "prisma", "migrations", old), { recursive: true });

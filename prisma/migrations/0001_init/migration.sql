@@ -372,6 +372,9 @@ CREATE TABLE "Agent" (
     "enrolledAt" TIMESTAMPTZ(3),
     "revokedAt" TIMESTAMPTZ(3),
     "bundleId" UUID,
+    "instance" TEXT,
+    "instancePrevious" TEXT,
+    "instanceAt" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updatedAt" TIMESTAMPTZ(3) NOT NULL,
 
