@@ -24,3 +24,18 @@ export class ConsoleError extends Error {
 export function notFound(kind: string, id: string): ConsoleError {
   return new ConsoleError("not-found", `There is no ${kind} with the id ${id} in this organisation.`);
 }
+
+const databaseCodes = /^(P1000|P1001|P1002|P1003|P1008|P1010|P1011|P1017|P2024|P2028|57P01|57P02|57P03|53300|ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT|DatabaseNotReachable|ConnectionClosed|SocketTimeout|TooManyConnections)$/;
+const databaseText = /can't reach database server|connection terminated|server has closed the connection|query read timeout|timeout exceeded when trying to connect|the database system is (starting up|shutting down|in recovery mode)/i;
+
+/** True when an error (or a cause of it) says that PostgreSQL did not answer; told by code and text, so that no door needs the database's library. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  let current: unknown = error;
+  for (let depth = 0; depth < 8 && typeof current === "object" && current !== null; depth += 1) {
+    const { code, kind, name, message, cause, meta } = current as Record<string, unknown>;
+    if ([code, kind, name].some((text) => typeof text === "string" && databaseCodes.test(text))) return true;
+    if (typeof message === "string" && databaseText.test(message)) return true;
+    current = cause ?? (meta as Record<string, unknown> | undefined)?.["driverAdapterError"];
+  }
+  return false;
+}

@@ -1,0 +1,33 @@
+/** The list of routers: the whole door. Browser, REST and CLI know only its type. */
+import { router } from "./init.ts";
+import { auditRouter, liveRouter, overviewRouter, refusalRouter, searchRouter } from "./routers/activity.ts";
+import { agentRouter } from "./routers/agent.ts";
+import { agentGroupRouter } from "./routers/agent-group.ts";
+import { bundleRouter } from "./routers/bundle.ts";
+import { certificateRouter } from "./routers/certificate.ts";
+import { gatewayRouter } from "./routers/gateway.ts";
+import { guideRouter } from "./routers/guide.ts";
+import { organisationRouter } from "./routers/organisation.ts";
+import { policyRouter } from "./routers/policy.ts";
+import { serverRouter } from "./routers/server.ts";
+import { siteRouter } from "./routers/site.ts";
+
+export const appRouter = router({
+  site: siteRouter,
+  server: serverRouter,
+  gateway: gatewayRouter,
+  agentGroup: agentGroupRouter,
+  agent: agentRouter,
+  policy: policyRouter,
+  certificate: certificateRouter,
+  bundle: bundleRouter,
+  audit: auditRouter,
+  refusal: refusalRouter,
+  guide: guideRouter,
+  organisation: organisationRouter,
+  overview: overviewRouter,
+  search: searchRouter,
+  live: liveRouter,
+});
+
+export type AppRouter = typeof appRouter;
