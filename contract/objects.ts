@@ -205,11 +205,30 @@ export const emailAddress = z.email({ error: "expected an e-mail address such as
 export const password = z.string().min(12, { error: "a password has at least 12 characters" }).max(200, { error: "a password has at most 200 characters" });
 export const userInvite = z.strictObject({ email: emailAddress, name: displayName, role });
 export const userUpdate = z.strictObject({ id: z.string().max(64), role });
+/** A member's or an open invitation's id. */
+export const userById = z.strictObject({ id: z.string().min(1).max(64) });
 export const userList = listInput(["name", "email", "role", "lastSeenAt", "createdAt"], "name");
 export const userRow = z.object({ id: z.string(), name: z.string(), email: z.string(), role, lastSeenAt: when.nullable(), createdAt: when, isYou: z.boolean(), isInvited: z.boolean() });
 export const userRows = listOutput(userRow);
 /** One-time link with which an invited person sets a password; 72 hours. Shown once. */
 export const userInviteReply = z.object({ id: z.string(), url: z.string(), expiresAt: when });
+
+/** Who is asking: a person (session) or an API key. `email` and `sessionId` are null for a key. */
+export const userMe = z.object({ kind: z.enum(["user", "api-key"]), id: z.string(), name: z.string(), email: z.string().nullable(), role, organisation: ref, sessionId: z.string().nullable() });
+/** One's own password; every other session of the account ends with the change. */
+export const passwordChange = z.strictObject({ current: z.string().max(200), password });
+/** One's own sessions; the newest use first. */
+export const sessionRows = z.object({ rows: z.array(z.object({ id: z.string(), createdAt: when, expiresAt: when, source: z.string().nullable(), userAgent: z.string().nullable(), isThis: z.boolean() })) });
+
+/** POST /api/setup: the first owner, with the secret of the set-up link. `apiKeyName`: also make an owner's API key and return it (set-up without a browser). */
+export const setUpInput = z.strictObject({ secret: z.string().max(100), email: emailAddress, name: displayName.optional(), password, apiKeyName: displayName.optional() });
+export const setUpReply = z.object({ email: z.string(), apiKey: z.string().nullable() });
+/** POST /api/invite: an invited person sets a password (or, with an account elsewhere on this installation, proves it). */
+export const inviteAccept = z.strictObject({ secret: z.string().max(100), password, name: displayName.optional() });
+export const inviteAcceptReply = z.object({ email: z.string() });
+/** POST /api/invite/check: what a one-time link is for, before anything is typed. */
+export const inviteCheck = z.strictObject({ secret: z.string().max(100) });
+export const inviteCheckReply = z.object({ kind: z.enum(["setup", "invite"]), email: z.string().nullable(), name: z.string().nullable(), role, organisationName: z.string(), expiresAt: when });
 
 export const apiKeyCreate = z.strictObject({ name: displayName, role, daysValid: z.number().int().min(1).max(365).default(90) });
 export const apiKeyList = listInput(["name", "createdAt", "expiresAt", "lastUsedAt"], "name");

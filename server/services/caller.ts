@@ -13,8 +13,12 @@ export type Caller = {
   readonly requestId: string;
   /** Network address the request came from, for the audit; never used to decide. */
   readonly source: string | null;
+  /** The session or API key that proves the caller; absent for the system, gateways and agents. Rechecked while a stream is open (T34). */
+  readonly credential?: Credential;
   readonly db: Db;
 };
+
+export type Credential = { readonly kind: "session" | "api-key"; readonly id: string };
 
 /** A caller for work that the console does on its own account. */
 export function systemCaller(organisationId: string, what: string): Caller {

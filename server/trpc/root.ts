@@ -1,5 +1,6 @@
 /** The list of routers: the whole door. Browser, REST and CLI know only its type. */
 import { router } from "./init.ts";
+import { apiKeyRouter } from "./routers/api-key.ts";
 import { auditRouter, liveRouter, overviewRouter, refusalRouter, searchRouter } from "./routers/activity.ts";
 import { agentRouter } from "./routers/agent.ts";
 import { agentGroupRouter } from "./routers/agent-group.ts";
@@ -11,6 +12,7 @@ import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
+import { userRouter } from "./routers/user.ts";
 
 export const appRouter = router({
   site: siteRouter,
@@ -21,6 +23,8 @@ export const appRouter = router({
   policy: policyRouter,
   certificate: certificateRouter,
   bundle: bundleRouter,
+  user: userRouter,
+  apiKey: apiKeyRouter,
   audit: auditRouter,
   refusal: refusalRouter,
   guide: guideRouter,

@@ -1,0 +1,7 @@
+/** Sign-in and sign-out of people. */
+import { handleAuth } from "@/server/auth/http.ts";
+
+export const dynamic = "force-dynamic";
+export const runtime = "nodejs";
+
+export { handleAuth as GET, handleAuth as POST };

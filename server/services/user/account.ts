@@ -1,0 +1,23 @@
+/** Accounts of people: the user row and its password, as better-auth stores them (provider "credential", scrypt). */
+import { hashPassword } from "better-auth/crypto";
+import type { Tx } from "../../db.ts";
+
+export type NewAccount = { email: string; name: string; passwordHash: string };
+
+/** Hashes outside of a transaction: it takes tens of milliseconds of CPU. */
+export async function hashOf(password: string): Promise<string> {
+  return hashPassword(password);
+}
+
+/** Makes the user and its password account; the e-mail must be free. Returns the user's id. */
+export async function createAccount(tx: Tx, account: NewAccount): Promise<string> {
+  const id = crypto.randomUUID();
+  await tx.user.create({ data: { id, name: account.name, email: account.email, emailVerified: true } });
+  await tx.account.create({ data: { id: crypto.randomUUID(), accountId: id, providerId: "credential", userId: id, password: account.passwordHash } });
+  return id;
+}
+
+/** A name to show when nobody gave one: what stands before the @. */
+export function nameFromEmail(email: string): string {
+  return email.slice(0, email.indexOf("@")).slice(0, 80) || email;
+}
