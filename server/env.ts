@@ -24,6 +24,8 @@ const schema = z.object({
   SALLYPORT_LOCAL_GATEWAY: flag,
   SALLYPORT_ADMIN_EMAIL: emailAddress.optional(),
   SALLYPORT_ADMIN_PASSWORD: password.optional(),
+  /** Set by `npm start`: the console stops when the process that started it has gone (its channel or standard input closes). */
+  SALLYPORT_LAUNCHER: flag,
   SALLYPORT_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
   NODE_ENV: z.enum(["development", "production", "test"]).default("production"),
 });
