@@ -43,7 +43,7 @@ export function createAuth({ database, consoleUrl, secret }: { database: Db; con
       defaultCookieAttributes: { httpOnly: true, sameSite: "lax", secure: isHttps, path: "/" },
       ipAddress: { ipAddressHeaders: [sourceHeader], ipv6Subnet: 128 },
     },
-    logger: { level: "warn", disableColors: true, log: (level, message) => log[level]({ part: "better-auth" }, message) },
+    logger: { level: "error", disableColors: true, log: (level, message) => log[level]({ part: "better-auth" }, message) },
   });
 }
 
