@@ -3,6 +3,7 @@
  *   node scripts/db.mjs generate                 writes the Prisma client to prisma/client, when the schema changed
  *   node scripts/db.mjs create NAME [--replace]  writes the next migration from prisma/schema.prisma; --replace makes one initial migration of all (only before the first release)
  *   node scripts/db.mjs check                    exit code 1 when prisma/schema.prisma says more than the migrations
+ *   node scripts/db.mjs probe                    says whether the database of DATABASE_URL can be used
  *   node scripts/db.mjs migrate                  applies what the database of DATABASE_URL lacks
  * `create` and `check` use a PostgreSQL of their own for the seconds they need it.
  */
@@ -55,10 +56,25 @@ async function check() {
   fail(`prisma/schema.prisma has changes without a migration; run: npm run db:migration NAME\n${sql}`);
 }
 
+async function probe() {
+  const { probeDatabase } = await import("./database-probe.mjs");
+  try {
+    console.log(await probeDatabase(process.env.DATABASE_URL ?? ""));
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
 async function migrate() {
   const url = process.env.DATABASE_URL;
   if (!url) return fail("DATABASE_URL is not set; it looks like postgresql://user:password@host:5432/sallyport");
+  const { probeDatabase } = await import("./database-probe.mjs");
   const { applyMigrations, MigrationError } = await import("./migration-engine.mjs");
+  try {
+    await probeDatabase(url);
+  } catch (error) {
+    return fail(error.message);
+  }
   try {
     const applied = await applyMigrations(url);
     console.log(applied.length === 0 ? "the database is up to date" : `applied ${applied.join(", ")}`);
@@ -94,6 +110,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (command === "generate") console.log(generateClient() ? "generated prisma/client" : "prisma/client is up to date");
   else if (command === "create") await create(rest.find((word) => !word.startsWith("--")), rest.includes("--replace"));
   else if (command === "check") await check();
+  else if (command === "probe") await probe();
   else if (command === "migrate") await migrate();
-  else fail("say generate, create NAME, check or migrate");
+  else fail("say generate, create NAME, check, probe or migrate");
 }

@@ -20,7 +20,7 @@ wait "$child"
 
 /**
  * Starts a command whose output goes to `logFile` (appended). `stop` sends the stop signal and, after `killAfterMs`, SIGKILL; it resolves when the child has gone.
- * `exited` resolves, never rejects, with `{ code, signal }`.
+ * `started` resolves with the child's process id; `exited` resolves, never rejects, with `{ code, signal }`.
  * @param {string} command
  * @param {string[]} args
  * @param {{ logFile: string, stopSignal?: string, env?: Record<string, string | undefined>, cwd?: string, uid?: number, gid?: number }} options
@@ -35,31 +35,44 @@ export function spawnGuarded(command, args, options) {
   fs.closeSync(log);
   shell.stdin.on("error", () => {}); // the guard ended first; its exit says so
   let pid;
-  shell.stdio[3].once("data", (text) => (pid = Number(String(text).trim())));
-  shell.stdio[3].on("error", () => {});
+  shell.stdio[3].on("error", () => {}); // the guard ended first
+  const started = new Promise((resolve) => {
+    shell.stdio[3].once("data", (text) => resolve((pid = Number(String(text).trim()))));
+  });
   const exited = new Promise((resolve) => {
     shell.once("error", (error) => resolve({ code: 127, signal: null, error }));
-    shell.once("exit", (code, signal) => resolve({ code, signal }));
+    shell.once("exit", (code, signal) => {
+      // The guard itself was killed: nobody watches the child any more, so it goes too, and whoever supervises us starts both anew.
+      if (signal !== null && pid) void endOrphan(pid, `SIG${options.stopSignal ?? "TERM"}`).then(() => resolve({ code, signal }));
+      else resolve({ code, signal });
+    });
   });
   void exited.then(() => shell.stdin.destroy());
-  return { get pid() { return pid; }, exited, stop: (killAfterMs = 15_000) => stop({ shell, exited, killAfterMs, childPid: () => pid }) };
+  return { started, exited, stop: (killAfterMs = 15_000) => stop({ shell, exited, killAfterMs, childPid: () => pid }) };
 }
 
 async function stop({ shell, exited, killAfterMs, childPid }) {
   shell.stdin.end();
   const timer = setTimeout(() => {
     const pid = childPid();
-    if (pid && shell.exitCode === null) killQuietly(pid);
+    if (pid && shell.exitCode === null) killQuietly(pid, "SIGKILL");
   }, killAfterMs);
   const result = await exited;
   clearTimeout(timer);
   return result;
 }
 
-function killQuietly(pid) {
+async function endOrphan(pid, signal) {
+  for (let waitedMs = 0; killQuietly(pid, waitedMs === 0 ? signal : waitedMs < 10_000 ? 0 : "SIGKILL"); waitedMs += 100) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Sends a signal (0 only asks); false when the process is gone. */
+function killQuietly(pid, signal) {
   try {
-    process.kill(pid, "SIGKILL");
+    return process.kill(pid, signal);
   } catch {
-    // it has just ended by itself
+    return false; // it has just ended by itself
   }
 }
