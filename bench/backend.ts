@@ -1,6 +1,6 @@
 /**
  * The server behind the gateways in the benchmarks: plain TCP. The first line says what is wanted: `D <bytes>` sends that many bytes and ends,
- * `U` reads to the end and answers with the count, `E` answers one byte and stays.
+ * `U <bytes>` reads that many and answers with the count, `E` answers one byte and stays.
  */
 import { createServer, type Socket } from "node:net";
 
@@ -12,7 +12,7 @@ const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => 
     const end = first.indexOf(10);
     const [verb, amount] = first.subarray(0, end).toString().split(" ");
     if (verb === "D") send(socket, Number(amount));
-    else if (verb === "U") count(socket, first.length - end - 1);
+    else if (verb === "U") count(socket, first.length - end - 1, Number(amount));
     else socket.write("!");
   });
 });
@@ -30,10 +30,12 @@ function send(socket: Socket, bytes: number): void {
   pump();
 }
 
-function count(socket: Socket, already: number): void {
+function count(socket: Socket, already: number, expected: number): void {
   let total = already;
-  socket.on("data", (chunk: Buffer) => (total += chunk.length));
-  socket.on("end", () => socket.end(String(total)));
+  socket.on("data", (chunk: Buffer) => {
+    total += chunk.length;
+    if (total >= expected) socket.end(String(total));
+  });
 }
 
 server.listen(0, "127.0.0.1", () => {

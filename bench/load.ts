@@ -67,13 +67,16 @@ async function download(): Promise<number> {
 async function upload(): Promise<number> {
   const socket = await open();
   const block = Buffer.alloc(256 * 1024, 0x5a);
-  socket.write("U\n");
+  socket.write(`U ${job.bytes}\n`);
   for (let left = job.bytes; left > 0; left -= block.length) {
     if (!socket.write(left < block.length ? block.subarray(0, left) : block)) await new Promise<void>((resolve) => socket.once("drain", resolve));
   }
-  const answer = new Promise<number>((resolve) => socket.once("data", (data: Buffer) => resolve(Number(data.toString()))));
-  socket.end();
-  return await answer;
+  const total = await new Promise<number>((resolve, reject) => {
+    socket.once("data", (data: Buffer) => resolve(Number(data.toString())));
+    socket.once("close", () => reject(new Error("closed before the count came back")));
+  });
+  socket.destroy();
+  return total;
 }
 
 async function idle(): Promise<void> {

@@ -35,7 +35,7 @@ export async function startNginx(pki: BenchPki, backendPort: number): Promise<Pe
 export async function startHaproxy(pki: BenchPki, backendPort: number): Promise<Peer> {
   const port = await freePort();
   writeFileSync(join(pki.dir, "haproxy.cfg"), `global
-  maxconn 20000
+  maxconn 8000
   nbthread 1
   tune.ssl.default-dh-param 2048
   ssl-default-bind-ciphers ${ciphers}
@@ -45,12 +45,12 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
-  maxconn 20000
+  maxconn 8000
 listen bench
   bind 127.0.0.1:${port} ssl crt ${pki.dir}/server.both ca-file ${pki.dir}/ca.pem verify required
   server backend 127.0.0.1:${backendPort}
 `);
-  return await started("HAProxy", port, null, spawn("haproxy", ["-f", join(pki.dir, "haproxy.cfg"), "-db"], { stdio: "ignore" }));
+  return await started("HAProxy", port, null, spawn("haproxy", ["-f", join(pki.dir, "haproxy.cfg"), "-db"], { stdio: ["ignore", "ignore", "inherit"] }));
 }
 
 /** Our engine, fed by a supervisor process whose CPU and memory count as well. */
