@@ -11,12 +11,11 @@ import { errorFields, log } from "../log.ts";
 import { type Caller, demandRole } from "../services/caller.ts";
 import { toConsoleError, toTrpcError } from "./errors.ts";
 
-/** What a procedure knows of its request. `recheck` asks the session or key anew who the caller is (null: nobody any more); subscriptions use it (T34). */
+/** What a procedure knows of its request; `caller` is null when neither session nor key is valid. */
 export type Context = {
   readonly caller: Caller | null;
   readonly requestId: string;
   readonly source: string | null;
-  readonly recheck: () => Promise<Caller | null>;
 };
 
 /** What an error answer carries under `data`; `code` is ours, not tRPC's. */

@@ -2,6 +2,7 @@
 import type { LiveEvent } from "../../../contract/objects.ts";
 import { ConsoleError, isDatabaseUnavailable } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
+import { recheckCaller } from "../user/caller-of.ts";
 import { subscribeLive } from "./listen.ts";
 
 /** Changes are gathered this long before they are sent, ms: a burst of 1,000 agents is one refetch. */
@@ -11,9 +12,9 @@ export const recheckMs = 4_000;
 /** Different objects in one batch; beyond it a topic is told as a whole. */
 const batchMax = 200;
 
-export type LiveOptions = { recheck: () => Promise<Caller | null>; signal: AbortSignal | undefined; url?: string };
+export type LiveOptions = { signal: AbortSignal | undefined; url?: string };
 
-/** Yields what became stale. Throws `not-signed-in` when the session ended, the key was revoked or the caller works in another organisation now. */
+/** Yields what became stale. Throws `not-signed-in` when the session, the key or the membership ended. */
 export async function* liveChanges(caller: Caller, options: LiveOptions): AsyncGenerator<LiveEvent, void, void> {
   const batch = new Batch();
   const unsubscribe = subscribeLive(caller.organisationId, (event) => batch.add(event), options.url);
@@ -23,7 +24,7 @@ export async function* liveChanges(caller: Caller, options: LiveOptions): AsyncG
       await batch.wait(Math.max(0, checkedAt + recheckMs - Date.now()), options.signal);
       if (options.signal?.aborted) return;
       if (Date.now() - checkedAt >= recheckMs) {
-        await demandStillThere(caller, options.recheck);
+        await demandStillThere(caller);
         checkedAt = Date.now();
       }
       yield* batch.take();
@@ -34,15 +35,15 @@ export async function* liveChanges(caller: Caller, options: LiveOptions): AsyncG
   }
 }
 
-async function demandStillThere(caller: Caller, recheck: LiveOptions["recheck"]): Promise<void> {
+async function demandStillThere(caller: Caller): Promise<void> {
   let now: Caller | null;
   try {
-    now = await recheck();
+    now = await recheckCaller(caller);
   } catch (error) {
     if (isDatabaseUnavailable(error)) return; // nothing can be told either while the database is away
     throw error;
   }
-  if (now?.organisationId !== caller.organisationId) throw new ConsoleError("not-signed-in", "Your session ended, or you work in another organisation now; sign in again.");
+  if (!now) throw new ConsoleError("not-signed-in", "Your session or key has ended; sign in again.");
 }
 
 /** Events waiting to be sent, each once. */

@@ -17,9 +17,15 @@ export async function writeInOrganisation<T>(caller: Caller, work: (tx: Tx) => P
   try {
     return await run();
   } catch (error) {
-    if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2034") return run();
+    if (isDeadlock(error)) return run();
     throw error;
   }
+}
+
+/** PostgreSQL's 40P01: Prisma's own queries say P2034, raw ones carry the SQLSTATE in their meta. */
+function isDeadlock(error: unknown): boolean {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
+  return error.code === "P2034" || (error.code === "P2010" && JSON.stringify(error.meta ?? {}).includes("40P01"));
 }
 
 /** The form in which names are compared: the same letters in another case are the same name. */

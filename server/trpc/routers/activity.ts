@@ -30,5 +30,5 @@ export const searchRouter = router({
 
 export const liveRouter = router({
   /** Which lists and details are stale, as it happens; ends within 5 s when the caller's right does (T34). */
-  changes: readProcedure.subscription(({ ctx, signal }) => liveChanges(ctx.caller, { recheck: ctx.recheck, signal })),
+  changes: readProcedure.subscription(({ ctx, signal }) => liveChanges(ctx.caller, { signal })),
 });
