@@ -1,0 +1,68 @@
+"use client";
+/** Help for the page one is on: what its things are, and where the documentation says more. */
+import { usePathname } from "next/navigation";
+import { docs, routes } from "@/app/_nav/routes.ts";
+import { Button, LinkButton } from "@/app/_ui/button.tsx";
+import { Dialog } from "@/app/_ui/dialog.tsx";
+
+type Topic = { title: string; text: string[]; docs: string };
+
+const topics: [prefix: string, topic: Topic][] = [
+  [routes.guide, { title: "First run", text: ["Seven steps from an empty console to an agent outside that reaches a server inside.", "A step turns green only after a real check. You can leave at any time; what you made stays and can be changed later."], docs: docs.firstRun }],
+  [routes.agents.list, { title: "Agents", text: ["An agent is the program on an endpoint. It uses the LAN while it can, and the gateways of its policy when it cannot.", "Online means that bytes were proven over the data path within the last 90 seconds. Late is up to 15 minutes, offline is longer.", "Revoking takes effect on every connected gateway within 2 seconds."], docs: docs.agents }],
+  [routes.groups.list, { title: "Groups", text: ["A group is what a policy targets. A static group has fixed members; a dynamic group has a rule over what agents report."], docs: docs.groups }],
+  [routes.policies.list, { title: "Policies", text: ["A policy says which gateways the agents of its groups use, in which order, and which certificate fingerprints they accept there.", "An agent in no enabled policy works on the LAN only."], docs: docs.policies }],
+  [routes.bundles.list, { title: "Bundles", text: ["An offline bundle is a signed installer with policy, CA, pins and a one-time token. An agent installed from it can enrol from outside, through the gateway."], docs: docs.bundles }],
+  [routes.gateways.list, { title: "Gateways", text: ["A gateway stands in the DMZ and carries the inner TLS session from each agent to the servers assigned to it. It dials the console; the console never dials it.", "It keeps serving its last good revision when the console is away."], docs: docs.gateways }],
+  [routes.sites.list, { title: "Sites", text: ["An intranet site is a set of subnets. The internet site holds whoever is on none of them.", "A management server never belongs to an internet site: the agent reaches it through the gateway, not over a public address."], docs: docs.sites }],
+  [routes.servers.list, { title: "Servers", text: ["A management server is where agents report and get their policy. A site server serves the agents of its sites.", "A gateway forwards only to servers assigned to it."], docs: docs.servers }],
+  [routes.certificates.list, { title: "Certificates", text: ["Every certificate the organisation issued or imported. Fingerprints are the SHA-256 of the certificate; the SHA-1 thumbprint is shown for comparing with other tools only."], docs: docs.certificates }],
+  [routes.refusals.list, { title: "Refusals", text: ["Connections that a gateway or the agent site turned away, with the reason and what to do about it."], docs: docs.refusals }],
+  [routes.audit.list, { title: "Audit", text: ["Who changed what, before and after. Each event carries the hash of the one before it, so that a missing or altered one is noticed."], docs: docs.audit }],
+  [routes.settings.users, { title: "Users", text: ["Owner: everything. Administrator: all but people, API keys and the CA. Operator: agents and bundles. Auditor: reads everything, changes nothing."], docs: docs.users }],
+  [routes.settings.apiKeys, { title: "API keys", text: ["A key acts with its role under /api/v1 and in the sallyport command. It is shown once."], docs: docs.apiKeys }],
+];
+
+const standard: Topic = { title: "Overview", text: ["The map shows the organisation's sites, gateways and agents, with what is wrong drawn where it is wrong. The same facts stand below as a table."], docs: docs.firstRun };
+
+const keys: [string, string][] = [
+  ["Ctrl K", "search objects, pages and actions"],
+  ["/", "search in this list"],
+  ["Esc", "close what is open"],
+];
+
+export function Help({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const path = usePathname();
+  const topic = topics.find(([prefix]) => path.startsWith(prefix))?.[1] ?? standard;
+  return (
+    <Dialog
+      isOpen={isOpen}
+      onClose={onClose}
+      title={topic.title}
+      actions={
+        <>
+          <LinkButton href={topic.docs} isExternal>
+            Read the documentation
+          </LinkButton>
+          <Button look="primary" onClick={onClose}>
+            Close help
+          </Button>
+        </>
+      }
+    >
+      {topic.text.map((paragraph) => (
+        <p key={paragraph}>{paragraph}</p>
+      ))}
+      <dl className="mt-1 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-[13px]">
+        {keys.map(([key, meaning]) => (
+          <div key={key} className="contents">
+            <dt>
+              <kbd className="rounded border border-line px-1.5 font-mono text-[12px]">{key}</kbd>
+            </dt>
+            <dd className="text-ink-2">{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}

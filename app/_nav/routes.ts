@@ -1,0 +1,57 @@
+/** Every path of the console, typed; nobody writes one by hand. */
+const object = (base: `/${string}`) => ({
+  list: base,
+  create: `${base}/new`,
+  detail: (id: string) => `${base}/${id}`,
+  edit: (id: string) => `${base}/${id}/edit`,
+});
+
+export const routes = {
+  overview: "/",
+  guide: "/guide",
+  agents: { list: "/agents", enrol: "/agents/enrol", detail: (id: string) => `/agents/${id}`, withState: (state: string) => `/agents?state=${state}`, inGroup: (groupId: string) => `/agents?groupId=${groupId}` },
+  groups: object("/groups"),
+  policies: object("/policies"),
+  bundles: { list: "/bundles", create: "/bundles/new", detail: (id: string) => `/bundles/${id}` },
+  gateways: object("/gateways"),
+  sites: object("/sites"),
+  servers: object("/servers"),
+  certificates: { list: "/certificates", import: "/certificates/import", detail: (id: string) => `/certificates/${id}` },
+  refusals: { list: "/refusals", withCode: (code: string) => `/refusals?code=${code}`, ofAgent: (agentId: string) => `/refusals?agentId=${agentId}`, ofGateway: (gatewayId: string) => `/refusals?gatewayId=${gatewayId}` },
+  audit: { list: "/audit", ofTarget: (targetId: string) => `/audit?targetId=${targetId}` },
+  settings: { organisation: "/settings/organisation", agentSite: "/settings/agent-site", users: "/settings/users", apiKeys: "/settings/api-keys" },
+  signIn: "/sign-in",
+  setup: "/setup",
+  invite: "/invite",
+} as const;
+
+/** Page of a found object. */
+export const routeOfKind = {
+  site: routes.sites.detail,
+  server: routes.servers.detail,
+  gateway: routes.gateways.detail,
+  agentGroup: routes.groups.detail,
+  agent: routes.agents.detail,
+  policy: routes.policies.detail,
+  certificate: routes.certificates.detail,
+  bundle: routes.bundles.detail,
+} as const satisfies Record<string, (id: string) => string>;
+
+const docsBase = "https://github.com/sallyport/sallyport/blob/main/docs";
+
+/** Pages of the documentation that help and empty states point to. */
+export const docs = {
+  firstRun: `${docsBase}/first-run.md`,
+  sites: `${docsBase}/glossary.md#site`,
+  servers: `${docsBase}/glossary.md#server`,
+  gateways: `${docsBase}/gateways.md`,
+  agents: `${docsBase}/agents.md`,
+  groups: `${docsBase}/glossary.md#agent-group`,
+  policies: `${docsBase}/policies.md`,
+  bundles: `${docsBase}/bundles.md`,
+  certificates: `${docsBase}/trust.md`,
+  refusals: `${docsBase}/errors.md`,
+  audit: `${docsBase}/audit.md`,
+  users: `${docsBase}/people.md`,
+  apiKeys: `${docsBase}/automation.md`,
+} as const;

@@ -1,0 +1,118 @@
+"use client";
+/** Form fields: label above, the consequence of the choice below, the error at the field. */
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
+import { cx } from "./cx.ts";
+
+type FieldProps = { label: string; hint?: ReactNode; error?: string | undefined; isOptional?: boolean };
+
+/** Ids that tie label, hint and error to the control. */
+function useFieldIds({ hint, error }: Pick<FieldProps, "hint" | "error">) {
+  const id = useId();
+  const described = cx(hint ? `${id}-hint` : null, error ? `${id}-error` : null);
+  return { id, control: { id, "aria-invalid": error ? true : undefined, "aria-describedby": described === "" ? undefined : described } as const };
+}
+
+function Frame({ id, label, hint, error, isOptional, children }: FieldProps & { id: string; children: ReactNode }) {
+  return (
+    <div className="flex flex-col gap-1.5">
+      <label htmlFor={id} className="text-[13px] font-medium">
+        {label}
+        {isOptional && <span className="font-normal text-ink-3"> (optional)</span>}
+      </label>
+      {children}
+      {hint && (
+        <p id={`${id}-hint`} className="text-[13px] text-ink-3">
+          {hint}
+        </p>
+      )}
+      {error && <FieldError id={`${id}-error`} text={error} />}
+    </div>
+  );
+}
+
+export function FieldError({ id, text }: { id?: string; text: string }) {
+  return (
+    <p id={id} className="text-[13px] font-medium whitespace-pre-line text-fault">
+      {text}
+    </p>
+  );
+}
+
+export function TextField({ label, hint, error, isOptional = false, isMono = false, className, ...rest }: FieldProps & { isMono?: boolean } & InputHTMLAttributes<HTMLInputElement>) {
+  const { id, control } = useFieldIds({ hint, error });
+  return (
+    <Frame {...{ id, label, hint, error, isOptional }}>
+      <input {...rest} {...control} className={cx("control", isMono && "font-mono text-[13px]", className)} autoComplete={rest.autoComplete ?? "off"} spellCheck={false} />
+    </Frame>
+  );
+}
+
+export function TextAreaField({ label, hint, error, isOptional = false, isMono = false, ...rest }: FieldProps & { isMono?: boolean } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const { id, control } = useFieldIds({ hint, error });
+  return (
+    <Frame {...{ id, label, hint, error, isOptional }}>
+      <textarea rows={3} {...rest} {...control} className={cx("control resize-y", isMono && "font-mono text-[13px]")} spellCheck={!isMono} />
+    </Frame>
+  );
+}
+
+export function SelectField({ label, hint, error, isOptional = false, children, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
+  const { id, control } = useFieldIds({ hint, error });
+  return (
+    <Frame {...{ id, label, hint, error, isOptional }}>
+      <select {...rest} {...control} className="control">
+        {children}
+      </select>
+    </Frame>
+  );
+}
+
+export function CheckField({ label, hint, ...rest }: { label: ReactNode; hint?: ReactNode } & InputHTMLAttributes<HTMLInputElement>) {
+  const id = useId();
+  return (
+    <div className="flex items-start gap-2.5">
+      <input type="checkbox" {...rest} id={id} aria-describedby={hint ? `${id}-hint` : undefined} className="mt-0.5 size-4 shrink-0 accent-accent" />
+      <div className="min-w-0">
+        <label htmlFor={id} className="text-[14px] font-medium">
+          {label}
+        </label>
+        {hint && (
+          <p id={`${id}-hint`} className="text-[13px] text-ink-3">
+            {hint}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** One of a few choices, each with what it means. */
+export function RadioField<V extends string>({ legend, hint, name, value, onChange, options, error }: { legend: string; hint?: ReactNode; name: string; value: V; onChange: (value: V) => void; options: { value: V; label: string; hint?: ReactNode }[]; error?: string | undefined }) {
+  const id = useId();
+  return (
+    <fieldset className="flex flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
+      <legend className="mb-1.5 text-[13px] font-medium">{legend}</legend>
+      {hint && <p className="text-[13px] text-ink-3">{hint}</p>}
+      {options.map((option) => (
+        <label key={option.value} className={cx("flex items-start gap-2.5 rounded-md border px-3 py-2", value === option.value ? "border-accent bg-accent-tint" : "border-line hover:bg-sunken")}>
+          <input type="radio" name={name} value={option.value} checked={value === option.value} onChange={() => onChange(option.value)} className="mt-1 accent-accent" />
+          <span className="min-w-0">
+            <span className="font-medium">{option.label}</span>
+            {option.hint && <span className="block text-[13px] text-ink-2">{option.hint}</span>}
+          </span>
+        </label>
+      ))}
+      {error && <FieldError id={`${id}-error`} text={error} />}
+    </fieldset>
+  );
+}
+
+/** Several values, one per line; what stays empty is left out. `errors` are named by line. */
+export function LinesField({ value, onChange, ...rest }: FieldProps & { value: readonly (string | number)[]; onChange: (lines: string[]) => void; placeholder?: string; rows?: number }) {
+  return <TextAreaField {...rest} isMono rows={rest.rows ?? Math.min(8, Math.max(2, value.length + 1))} value={value.join("\n")} onChange={(event) => onChange(event.target.value === "" ? [] : event.target.value.split("\n"))} />;
+}
+
+/** Lines as they are sent: trimmed, empty ones dropped. */
+export function cleanLines(lines: readonly string[]): string[] {
+  return lines.map((line) => line.trim()).filter((line) => line !== "");
+}

@@ -1,0 +1,10 @@
+// Next runs inside server/main.ts; native and driver packages stay outside its bundle.
+/** @type {import("next").NextConfig} */
+const config = {
+  poweredByHeader: false,
+  reactStrictMode: true,
+  devIndicators: false,
+  serverExternalPackages: ["pg", "@prisma/adapter-pg", "@prisma/client", "pino", "node-forge", "@peculiar/x509", "better-auth", "rate-limiter-flexible", "tar-stream"],
+};
+
+export default config;
