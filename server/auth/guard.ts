@@ -77,11 +77,16 @@ function tooLarge(): ConsoleError {
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text, (key, value: unknown) => {
-      if (forbiddenKeys.has(key)) throw new ConsoleError("input-invalid", `The key "${key}" is not accepted.`);
+      refuseKey(key);
       return value;
     });
   } catch (error) {
     if (error instanceof ConsoleError) throw error;
     throw new ConsoleError("input-invalid", "The body is not JSON.", { cause: error });
   }
+}
+
+/** Throws `input-invalid` for a name that would reach into a prototype. */
+export function refuseKey(key: string): void {
+  if (forbiddenKeys.has(key)) throw new ConsoleError("input-invalid", `The key "${key}" is not accepted.`);
 }
