@@ -168,7 +168,8 @@ const policyFields = z.strictObject({
   note,
 });
 export const policyCreate = policyFields;
-export const policyUpdate = policyFields.extend({ id: z.uuid(), version });
+/** `confirmName`: the policy's name, repeated when the edit switches it off and agents lose their last way in. */
+export const policyUpdate = policyFields.extend({ id: z.uuid(), version, confirmName: z.string().max(80).optional() });
 export const policyList = listInput(["name", "isEnabled", "agentCount", "createdAt"], "name").extend({ isEnabled: z.boolean().optional() });
 export const policyRow = z.object({ id: z.string(), name: z.string(), isEnabled: z.boolean(), gateways: z.array(z.object({ name: z.string(), fqdn: z.string(), port: z.number() })), groupCount: z.number(), agentCount: z.number(), createdAt: when });
 export const policyRows = listOutput(policyRow);
@@ -182,7 +183,7 @@ export const policyPreview = z.object({ gain: z.number(), lose: z.number(), lose
 
 export const certificatePurpose = z.enum(["root-ca", "issuing-ca", "agent", "gateway-control", "gateway-listener", "agent-site", "control", "bundle", "signer", "site-server", "probe", "imported"]);
 export const certificateList = listInput(["subject", "purpose", "notAfter", "createdAt"], "createdAt").extend({ purpose: certificatePurpose.optional(), state: z.enum(["valid", "expiring", "expired", "revoked"]).optional() });
-export const certificateRow = z.object({ id: z.string(), purpose: certificatePurpose, subject: z.string(), names: z.array(z.string()), issuer: z.string(), serial: z.string(), keyType: z.string(), fingerprint, thumbprintSha1: z.string(), notBefore: when, notAfter: when, state: z.enum(["valid", "expiring", "expired", "revoked"]), owner: ref.extend({ kind: z.enum(["agent", "gateway", "server", "bundle", "organisation"]) }).nullable(), hasKey: z.boolean(), createdAt: when });
+export const certificateRow = z.object({ id: z.string(), purpose: certificatePurpose, /** Given by a person at import; empty for issued ones. */ name: z.string(), subject: z.string(), names: z.array(z.string()), issuer: z.string(), serial: z.string(), keyType: z.string(), fingerprint, thumbprintSha1: z.string(), notBefore: when, notAfter: when, state: z.enum(["valid", "expiring", "expired", "revoked"]), owner: ref.extend({ kind: z.enum(["agent", "gateway", "server", "bundle", "organisation"]) }).nullable(), hasKey: z.boolean(), createdAt: when });
 export const certificateRows = listOutput(certificateRow);
 export const certificateDetail = certificateRow.extend({ pem: z.string(), chainPem: z.string(), usedBy: z.array(z.string()) });
 /** PEM (certificate, chain and key in one or two texts) or PKCS#12 in base64. At most 1 MiB; a password opens the key or the PKCS#12. */

@@ -1,0 +1,21 @@
+/** Deletes a gateway that no policy names; its control identity ends with it. */
+import type { z } from "zod";
+import type { removeInput } from "../../../contract/list.ts";
+import { recordAudit } from "../audit/record.ts";
+import type { Caller } from "../caller.ts";
+import { publishLive, wake } from "../change/publish.ts";
+import { demandClearance } from "../object/confirm.ts";
+import { writeInOrganisation } from "../object/write.ts";
+import { gatewayWithImpact } from "./impact.ts";
+
+export async function removeGateway(caller: Caller, input: z.infer<typeof removeInput>): Promise<{ id: string }> {
+  return writeInOrganisation(caller, async (tx) => {
+    const { name, impact } = await gatewayWithImpact(tx, caller, input.id);
+    demandClearance(impact, { kind: "Gateway", name, confirmName: input.confirmName });
+    await tx.gateway.deleteMany({ where: { id: input.id, organisationId: caller.organisationId } });
+    await recordAudit(tx, caller, { action: "gateway.remove", target: { kind: "gateway", id: input.id, name } });
+    await wake(tx, { organisationId: caller.organisationId, kind: "snapshot", gatewayId: input.id });
+    await publishLive(tx, caller.organisationId, { topic: "gateway", id: input.id });
+    return { id: input.id };
+  });
+}
