@@ -113,4 +113,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   else if (command === "probe") await probe();
   else if (command === "migrate") await migrate();
   else fail("say generate, create NAME, check, probe or migrate");
+  process.exit(); // the schema engine leaves a timer of 10 s behind
 }

@@ -31,8 +31,8 @@ export async function startEmbeddedPostgres(options) {
   await untilReady(server, options);
   return {
     port: options.port,
-    /** Connection URL of a database of this server. */
-    url: (database = "postgres") => `postgresql://${owner}:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}/${database}`,
+    /** Connection URL of a database of this server; `sallyport` is made with the data directory. */
+    url: (database = owner) => `postgresql://${owner}:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}/${database}`,
     exited: server.exited,
     stop: server.stop,
   };
@@ -110,8 +110,9 @@ function initialise(binaries, options, identity) {
     const fixed = [`--pgdata=${options.dataDirectory}`, `--username=${owner}`, "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
     const locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"];
     const result = spawnSync(binaries.initdb, [...fixed, ...locale, ...(options.initdbOptions ?? [])], { ...identity, cwd: "/", encoding: "utf8", env: plainEnvironment() });
-    if (result.status === 0) return;
-    throw new PostgresError(`PostgreSQL could not make its data directory ${options.dataDirectory}: ${lastLine(result.stderr) || String(result.error)}`);
+    if (result.status !== 0) throw new PostgresError(`PostgreSQL could not make its data directory ${options.dataDirectory}: ${lastLine(result.stderr) || String(result.error)}`);
+    // Single-user mode: the database exists before anybody can connect.
+    spawnSync(binaries.postgres, ["--single", "-D", options.dataDirectory, "postgres"], { ...identity, cwd: "/", input: `CREATE DATABASE ${owner};\n`, env: plainEnvironment() });
   } finally {
     fs.rmSync(passwordFile, { force: true });
   }

@@ -1,6 +1,6 @@
 /**
  * Migrations without a download: Prisma's schema engine compiled to WebAssembly, over the `pg` driver adapter. docs/decisions/0003 has the why.
- * Three things of the adapter do not fit the engine yet; `SchemaAdapterFactory` below mends them.
+ * What of the adapter does not fit the engine yet is mended by `SchemaAdapterFactory` and `mended` below.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -57,7 +57,7 @@ export function migrationNames() {
 }
 
 async function withMigrationLock(connection, work) {
-  const client = new pg.Client(connection);
+  const client = new pg.Client({ ...connection, connectionTimeoutMillis: 10_000 });
   client.on("error", () => {}); // the query that suffers from it reports it
   await client.connect();
   try {
@@ -104,7 +104,7 @@ function migrationsOnDisk() {
 /** Host, port, user, password, database and TLS as fields: given a URL, the adapter would use the URL's own database instead of the shadow database. */
 function connectionOf(databaseUrl) {
   const { host, port, user, password, database, ssl } = new pg.Client({ connectionString: databaseUrl });
-  return { host, port, user, password: password ?? undefined, database, ssl, connectionTimeoutMillis: 10_000 };
+  return { host, port, user, password: password ?? undefined, database, ssl };
 }
 
 /** The engine does not close the adapters that it opened; the factory does. */
@@ -149,7 +149,7 @@ class SchemaAdapterFactory extends PrismaPg {
   }
 
   async connect() {
-    return this.#track(readingInternalChar(await super.connect(), this.#connection), async () => {});
+    return this.#track(mended(await super.connect()), async () => {});
   }
 
   /** The adapter's own version drops the shadow database before it closes its pool, and PostgreSQL refuses that. */
@@ -158,8 +158,7 @@ class SchemaAdapterFactory extends PrismaPg {
     const admin = new pg.Client(this.#connection);
     await admin.connect();
     await admin.query(`CREATE DATABASE "${database}"`);
-    const shadow = { ...this.#connection, database };
-    return this.#track(readingInternalChar(await new PrismaPg(shadow).connect(), shadow), async () => {
+    return this.#track(mended(await new PrismaPg({ ...this.#connection, database }).connect()), async () => {
       await admin.query(`DROP DATABASE "${database}" WITH (FORCE)`);
       await admin.end();
     });
@@ -182,12 +181,14 @@ const typesByOid = {
   1002: ColumnTypeEnum.CharacterArray, 1003: ColumnTypeEnum.TextArray, 1005: ColumnTypeEnum.Int32Array, 1007: ColumnTypeEnum.Int32Array, 1009: ColumnTypeEnum.TextArray,
 };
 
-/** The engine reads columns of PostgreSQL's internal type "char" (OID 18), which the adapter does not know: those queries go to `pg` directly. */
-function readingInternalChar(adapter, connection) {
-  const pool = new pg.Pool({ ...connection, max: 1, idleTimeoutMillis: 1_000, allowExitOnIdle: true });
-  pool.on("error", () => {}); // an idle connection that ended; the next query opens another
+/**
+ * Two more repairs. The engine reads columns of PostgreSQL's internal type "char" (OID 18), which the adapter does not know: those queries go to `pg` directly.
+ * And the adapter cuts scripts at every semicolon, also inside function bodies and texts: a migration goes to the server whole, which also makes it one transaction.
+ */
+function mended(adapter) {
+  const pool = adapter.underlyingDriver();
   const queryRaw = adapter.queryRaw.bind(adapter);
-  const dispose = adapter.dispose.bind(adapter);
+  adapter.executeScript = async (script) => void (await pool.query(script));
   adapter.queryRaw = async (query) => {
     try {
       return await queryRaw(query);
@@ -195,10 +196,6 @@ function readingInternalChar(adapter, connection) {
       if (!String(error?.message).includes("UnsupportedNativeDataType")) throw error;
       return toEngineResult(await pool.query({ text: query.sql, values: query.args, rowMode: "array" }));
     }
-  };
-  adapter.dispose = async () => {
-    await dispose();
-    await pool.end();
   };
   return adapter;
 }

@@ -16,7 +16,7 @@ export async function buildConsole({ echo = false } = {}) {
   if (fs.existsSync(path.join(root, ".next", "BUILD_ID")) && readStamp() === hash) return "unchanged";
   fs.rmSync(stampFile, { force: true });
   const next = path.join(root, "node_modules", "next", "dist", "bin", "next");
-  const { code, output } = await runCommand(packagedNode(), [next, "build"], { cwd: root, env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" }, echo });
+  const { code, output } = await runCommand(packagedNode(), [next, "build"], { cwd: root, env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", ...(echo ? {} : { NO_COLOR: "1" }) }, echo });
   if (code !== 0) throw new StartError("The console's pages could not be built; the lines below say where.", { details: lastLines(output, 30) });
   fs.writeFileSync(stampFile, hash);
   return "built";

@@ -85,7 +85,7 @@ async function startDatabase(directory) {
     await supervised.start(async () => {});
     return `PostgreSQL on 127.0.0.1:${port}`;
   });
-  const url = server.url("postgres");
+  const url = server.url();
   fs.writeFileSync(path.join(directory, "database-url"), `${url}\n`, { mode: 0o600 });
   return { url };
 }

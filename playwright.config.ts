@@ -1,0 +1,25 @@
+/** Browser tests: a real Chromium against a whole installation that tests/support/installation.ts starts with the launcher, on ports of its own. */
+import fs from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const chromium = process.env["SALLYPORT_CHROMIUM"] ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => fs.existsSync(file));
+
+export default defineConfig({
+  testDir: "tests/e2e",
+  testMatch: "**/*.spec.ts",
+  outputDir: "tests/.out/browser",
+  globalSetup: "./tests/support/installation.ts",
+  // One installation, one story at a time.
+  workers: 1,
+  fullyParallel: false,
+  timeout: 180_000,
+  expect: { timeout: 15_000 },
+  reporter: "list",
+  use: {
+    headless: true,
+    screenshot: "only-on-failure",
+    trace: "retain-on-failure",
+    launchOptions: { args: flags, ...(chromium ? { executablePath: chromium } : {}) },
+  },
+});
