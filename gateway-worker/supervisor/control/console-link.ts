@@ -11,7 +11,6 @@ import { z } from "zod";
 import { type Applied, type ControlHello, type ControlMessage, type ControlReport, type ControlWelcome, controlMessage, controlWelcome, listenerCertificateReply } from "../../../contract/control.ts";
 import { type GatewayEnrolmentReply, gatewayEnrolmentReply } from "../../../contract/enrolment.ts";
 import { groupHex } from "../../../contract/fingerprint.ts";
-import { identityFromSubjectAltName } from "../../../contract/names.ts";
 import { classifyConsoleFailure, explain, GatewayError } from "../../errors.ts";
 import type { RegisterListenerCertificate } from "../identity/listener-certificate.ts";
 
@@ -157,14 +156,14 @@ function socketOptions(options: LinkOptions): ClientOptions {
     ca: options.caPem,
     ...(options.client ? { cert: options.client.certificateChainPem, key: options.client.keyPem } : {}),
     servername: controlServerName(options.address.organisationId),
-    // The runtime's check has accepted the chain when this runs; a server certificate of the same CA is still not the console's.
-    checkServerIdentity: (_name: string, certificate: tls.PeerCertificate) => consoleIdentityProblem(certificate.subjectaltname, options.address),
+    // Runs once the chain is accepted. The name in the handshake only chooses the organisation; what counts is the address that was dialled.
+    checkServerIdentity: (_name: string, certificate: tls.PeerCertificate) => nameProblem(options.address, certificate),
     rejectUnauthorized: true,
     minVersion: "TLSv1.3",
   };
   // The types of `ws` give checkServerIdentity another shape than the runtime's `tls.connect`, which is what receives it.
   return {
-    ...(verified as ClientOptions),
+    ...(verified as unknown as ClientOptions),
     maxPayload: messageBytesMax,
     perMessageDeflate: false,
     handshakeTimeout: options.timeoutMs ?? 10_000,
@@ -172,10 +171,11 @@ function socketOptions(options: LinkOptions): ClientOptions {
   };
 }
 
-function consoleIdentityProblem(subjectAltName: string | undefined, address: ConsoleAddress): Error | undefined {
-  const identity = identityFromSubjectAltName(subjectAltName);
-  if (identity?.kind === "console" && identity.organisationId === address.organisationId) return undefined;
-  return new GatewayError("console-untrusted", `What answers at ${address.host}:${address.port} is not the console of this gateway's organisation (its certificate names ${subjectAltName ?? "nothing"}).`);
+/** The certificate must name the address that was dialled: another server of the same organisation has a certificate of the same CA. */
+function nameProblem(address: ConsoleAddress, certificate: tls.PeerCertificate): Error | undefined {
+  const problem = tls.checkServerIdentity(address.host, certificate);
+  if (!problem) return undefined;
+  return new GatewayError("console-untrusted", `What answers at ${address.host}:${address.port} has a certificate of the organisation's CA, but for other names (${certificate.subjectaltname ?? "none"}); set SALLYPORT_CONTROL_NAME on the console to ${address.host}, or use one of those names.`, problem);
 }
 
 function bracketed(host: string): string {

@@ -1,0 +1,180 @@
+/**
+ * What the gateway tells the console: status, refusals, tunnels, log lines. Collected in bounded queues, sent at most once a second, at once for a refusal after
+ * a quiet second. While the console is away refusals and warnings are spooled to disk; each is delivered once (the console knows refusals by id, T38).
+ */
+import path from "node:path";
+import { z } from "zod";
+import { type ControlReport, type GatewayStatus, type LogLine, logLine, type Refusal, refusal, type TunnelReport } from "../../../contract/control.ts";
+import { makePrivateFolder, readIfPresent, removeFile, writeDurably } from "../durable-file.ts";
+
+/** The contract's bound of refusals kept; what does not fit is counted. */
+const refusalsMax = 5_000;
+const logsMax = 2_000;
+/** Latest report per tunnel; an ended tunnel stays until it is delivered. */
+const tunnelsMax = 20_000;
+/** Bounds of one report in the contract. */
+const perReport = { refusals: 500, tunnels: 2_000, logs: 500 };
+/** A status without news is sent this often, milliseconds. */
+const statusEveryMs = 5_000;
+
+const spool = z.strictObject({ format: z.literal(1), refusals: z.array(refusal).max(refusalsMax), refusalsDropped: z.number().int().nonnegative(), logs: z.array(logLine).max(logsMax) });
+
+export type ReporterOptions = {
+  stateDir: string;
+  /** The status as it is now; null until there is one. */
+  status: () => GatewayStatus | null;
+  everyMs?: number;
+};
+
+export class Reporter {
+  /** Lines of warn and above are passed on only while this is true (S1-48). */
+  forwardsLogs = true;
+  readonly #options: ReporterOptions;
+  readonly #spoolFile: string;
+  #refusals: Refusal[] = [];
+  #refusalsDropped = 0;
+  #logs: LogLine[] = [];
+  #tunnels = new Map<string, TunnelReport>();
+  #send: ((report: ControlReport) => Promise<void>) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isSending = false;
+  #sentAt = 0;
+  #statusSentAt = 0;
+  #statusSent = "";
+  #isSpoolDirty = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#spoolFile = path.join(options.stateDir, "spool.json");
+  }
+
+  /** Takes up what an earlier run could not deliver. A damaged spool is dropped and the sentence returned. */
+  async load(): Promise<string | undefined> {
+    const text = await readIfPresent(this.#spoolFile);
+    if (text === undefined) return undefined;
+    try {
+      const stored = spool.parse(JSON.parse(text));
+      this.#refusals = stored.refusals;
+      this.#refusalsDropped = stored.refusalsDropped;
+      this.#logs = stored.logs;
+      return undefined;
+    } catch {
+      await removeFile(this.#spoolFile);
+      return `the spool ${this.#spoolFile} was damaged; reports that an earlier run could not deliver are lost`;
+    }
+  }
+
+  addRefusals(refusals: readonly Refusal[], dropped: number): void {
+    const room = refusalsMax - this.#refusals.length;
+    this.#refusals.push(...refusals.slice(0, room));
+    this.#refusalsDropped += dropped + Math.max(0, refusals.length - room);
+    this.#isSpoolDirty = true;
+    this.#soon();
+  }
+
+  addTunnels(reports: readonly TunnelReport[]): void {
+    for (const report of reports) {
+      if (this.#tunnels.size >= tunnelsMax && !this.#tunnels.has(report.connectionId)) continue;
+      this.#tunnels.set(report.connectionId, report);
+    }
+  }
+
+  addLog(line: LogLine): void {
+    if (!this.forwardsLogs || (line.level !== "warn" && line.level !== "error")) return;
+    this.#logs.push(line);
+    if (this.#logs.length > logsMax) this.#logs.shift();
+    this.#isSpoolDirty = true;
+  }
+
+  /** The console can be reached: deliver through `send` until `stop`. */
+  start(send: (report: ControlReport) => Promise<void>): void {
+    this.#send = send;
+    this.#statusSent = "";
+    this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs ?? 1_000).unref();
+    this.#soon();
+  }
+
+  /** The console is away: collect, and spool to disk every tick. */
+  pause(): void {
+    this.#send = undefined;
+    this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs ?? 1_000).unref();
+  }
+
+  /** Ends the timer and leaves what was not delivered on disk. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#send = undefined;
+    await this.#spool();
+  }
+
+  /** Sends at once when the last report is more than a second old; otherwise the next tick does. */
+  #soon(): void {
+    if (performance.now() - this.#sentAt >= (this.#options.everyMs ?? 1_000)) setImmediate(() => void this.#tick());
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#isSending) return;
+    if (!this.#send) return await this.#spool();
+    const report = this.#take();
+    if (!report) return;
+    this.#isSending = true;
+    this.#sentAt = performance.now();
+    try {
+      await this.#send(report);
+      if (report.status) {
+        this.#statusSent = JSON.stringify(report.status);
+        this.#statusSentAt = performance.now();
+      }
+      if (this.#refusals.length === 0 && this.#logs.length === 0) await removeFile(this.#spoolFile);
+    } catch {
+      // The channel names the loss of the connection; here the content only goes back to the head of the queues.
+      this.#giveBack(report);
+    } finally {
+      this.#isSending = false;
+    }
+    if (this.#refusals.length > 0 || this.#tunnels.size > 0) this.#soon();
+  }
+
+  /** Takes one report's worth off the queues; undefined when there is nothing to say. */
+  #take(): ControlReport | undefined {
+    const status = this.#options.status();
+    const isNews = status !== null && (performance.now() - this.#statusSentAt > statusEveryMs || withoutCounters(status) !== withoutCounters(this.#statusSent));
+    if (!isNews && this.#refusals.length === 0 && this.#refusalsDropped === 0 && this.#tunnels.size === 0 && this.#logs.length === 0) return undefined;
+    const tunnels = [...this.#tunnels.values()].slice(0, perReport.tunnels);
+    for (const tunnel of tunnels) this.#tunnels.delete(tunnel.connectionId);
+    const refusalsDropped = this.#refusalsDropped;
+    this.#refusalsDropped = 0;
+    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs) };
+  }
+
+  #giveBack(report: ControlReport): void {
+    this.#refusals = [...report.refusals, ...this.#refusals];
+    this.#refusalsDropped += report.refusalsDropped + Math.max(0, this.#refusals.length - refusalsMax);
+    this.#refusals.length = Math.min(this.#refusals.length, refusalsMax);
+    this.#logs = [...report.logs, ...this.#logs].slice(-logsMax);
+    for (const tunnel of report.tunnels) if (!this.#tunnels.has(tunnel.connectionId)) this.#tunnels.set(tunnel.connectionId, tunnel);
+    this.#isSpoolDirty = true;
+  }
+
+  async #spool(): Promise<void> {
+    if (!this.#isSpoolDirty) return;
+    this.#isSpoolDirty = false;
+    if (this.#refusals.length === 0 && this.#logs.length === 0 && this.#refusalsDropped === 0) return;
+    try {
+      await makePrivateFolder(this.#options.stateDir);
+      await writeDurably(this.#spoolFile, `${JSON.stringify({ format: 1, refusals: this.#refusals, refusalsDropped: this.#refusalsDropped, logs: this.#logs } satisfies z.infer<typeof spool>)}\n`);
+    } catch {
+      // A full disk must not stop the gateway; the queues in memory still hold the reports.
+      this.#isSpoolDirty = true;
+    }
+  }
+}
+
+/** What of a status counts as news; counters alone wait for the next regular one. */
+function withoutCounters(status: GatewayStatus | string): string {
+  if (status === "") return "";
+  const parsed = typeof status === "string" ? (JSON.parse(status) as GatewayStatus) : status;
+  const { revision, accessVersion, isDraining, listeners, tunnels } = parsed;
+  return JSON.stringify([revision, accessVersion, isDraining, listeners, tunnels, parsed.engines.map((engine) => [engine.pid, engine.state]), parsed.servers.map((server) => [server.serverId, server.isReachable, server.detail])]);
+}
