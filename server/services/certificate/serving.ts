@@ -2,7 +2,7 @@
  * The certificates that the console's own doors present: the agent site and the control channel. Issued by the organisation's CA, and issued again by themselves
  * when the names change, the issuing CA changes or a third of the life is left; or, for the agent site, a third party's that an administrator chose.
  */
-import { canonicalHost } from "../../../contract/names.ts";
+import { canonicalHost, formatIdentity } from "../../../contract/names.ts";
 import { ConsoleError } from "../../errors.ts";
 import type { Db, Tx } from "../../db.ts";
 import { env } from "../../env.ts";
@@ -56,15 +56,16 @@ export async function ensureServingCertificate(tx: Tx, caller: Caller, purpose: 
   const { organisationId } = caller;
   if (await chosenRow(tx, organisationId, purpose)) return false;
   const names = await wantedNames(tx, organisationId, purpose);
+  const identity = await identityOf(tx, organisationId, purpose);
   const authority = await issuingAuthority(tx, organisationId);
   const row = await ownRow(tx, organisationId, purpose);
-  const isFit = row?.sealedKey && sameNames(row.names, names) && row.chainPem === row.pem + authority.certPem && row.notAfter.getTime() - Date.now() > lifetimeMs[purpose] / 3;
+  const isFit = row?.sealedKey && sameNames(row.names, identity === null ? names : [...names, identity]) && row.chainPem === row.pem + authority.certPem && row.notAfter.getTime() - Date.now() > lifetimeMs[purpose] / 3;
   if (isFit) {
     await present(tx, organisationId, purpose, row.id);
     return false;
   }
   await tx.certificate.updateMany({ where: { organisationId, purpose, isCurrent: true }, data: { isCurrent: false } });
-  const issued = await issueWithKey(tx, caller, { purpose, identity: null, names, keyPair: keyPair ?? (await generateKey()) });
+  const issued = await issueWithKey(tx, caller, { purpose, identity, names, commonName: purpose === "control" ? "Sallyport control channel" : (names[0] ?? "Agent site"), keyPair: keyPair ?? (await generateKey()) });
   await present(tx, organisationId, purpose, issued.certificateId);
   await recordAudit(tx, caller, {
     action: "certificate.issue",
@@ -83,6 +84,13 @@ async function wantedNames(tx: Tx, organisationId: string, purpose: ServingPurpo
   if (purpose === "control") return distinct([env().SALLYPORT_CONTROL_NAME, "localhost", "127.0.0.1", "::1"]);
   const { agentSiteNames } = await tx.organisation.findUniqueOrThrow({ where: { id: organisationId }, select: { agentSiteNames: true } });
   return distinct(agentSiteNames);
+}
+
+/** The control channel is the console itself, and says so to gateways. The agent site is known by its names. */
+async function identityOf(tx: Tx, organisationId: string, purpose: ServingPurpose): Promise<string | null> {
+  if (purpose === "agent-site") return null;
+  const { trustDomain } = await tx.organisation.findUniqueOrThrow({ where: { id: organisationId }, select: { trustDomain: true } });
+  return formatIdentity({ trustDomain, organisationId, kind: "console", id: organisationId });
 }
 
 /** Canonical, each once. */

@@ -55,9 +55,13 @@ export async function recordSpent(tx: Tx, spent: { tokenId: string; publicKeySha
 
 type LockedToken = { id: string; organisationId: string; secretHash: string; usesMax: number; uses: number; gatewayId: string | null; agentId: string | null; bundleId: string | null; groupIds: string[] };
 
-/** The live token of this secret, locked until the transaction ends. The hash is compared again in constant time; the index look-up only ever sees hashes. */
+/**
+ * The live token of this secret, locked until the transaction ends. The organisation's row is locked first, as every writer does (object/write.ts), so that no two
+ * can wait for each other. The hash is compared again in constant time; the index look-up only ever sees hashes.
+ */
 async function lockToken(tx: Tx, spend: Spend): Promise<LockedToken | undefined> {
   const wanted = hashSecret(spend.secret);
+  await tx.$queryRaw`SELECT o.id FROM "Organisation" o JOIN "EnrolmentToken" t ON t."organisationId" = o.id WHERE t."secretHash" = ${wanted} FOR UPDATE OF o`;
   const rows = await tx.$queryRaw<LockedToken[]>`
     SELECT id, "organisationId", "secretHash", "usesMax", uses, "gatewayId", "agentId", "bundleId", "groupIds"
       FROM "EnrolmentToken"
