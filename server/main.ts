@@ -3,6 +3,7 @@
  * database does not end it: /readyz says 503 and why until it is back.
  */
 import { startAgentSite } from "./agent-site/main.ts";
+import { startControl } from "./control/main.ts";
 import { type Db, db } from "./db.ts";
 import { type Env, env } from "./env.ts";
 import { startHttp } from "./http.ts";
@@ -39,6 +40,8 @@ async function start(): Promise<void> {
   await startConsole(settings, database);
   const agentSite = await startAgentSite();
   parts.push({ name: "agent site", close: () => agentSite.close() });
+  const control = await startControl();
+  parts.push({ name: "control channel", close: () => control.close() });
   isStarted = true;
   log.info({ url: settings.consoleUrl }, "the console is ready");
 }
