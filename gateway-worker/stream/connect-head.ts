@@ -22,7 +22,7 @@ export function readConnectHead(bytes: Buffer): ConnectHead {
   const headLength = end + 4;
   if (end < 0 && bytes.length < headBytesMax) return earlyRefusal(bytes) ?? { kind: "incomplete" };
   if (end < 0 || headLength > headBytesMax) return refuse("request-head-too-large", `the request head is larger than ${headBytesMax} bytes`);
-  const lines = bytes.latin1Slice(0, end).split("\r\n");
+  const lines = bytes.toString("latin1", 0, end).split("\r\n");
   return readLines(lines, headLength);
 }
 

@@ -1,0 +1,231 @@
+/**
+ * A stream engine: everything one process serves, and the one pointer to what is in force. A change is prepared beside it, then
+ * swapped in one step (DESIGN section 3); any failure before the swap leaves the old one serving untouched.
+ */
+import type net from "node:net";
+import type { AccessPage } from "../../contract/access.ts";
+import type { LogLine, SnapshotProblem } from "../../contract/control.ts";
+import type { RefusalCode } from "../../contract/error-codes.ts";
+import type { Snapshot } from "../../contract/snapshot.ts";
+import type { EngineReport, ListenerCertificatePem } from "../engine-messages.ts";
+import { DeadlineWheel } from "../net/deadline.ts";
+import { nextConnectionId } from "../observe/connection-ids.ts";
+import { RefusalQueue } from "../observe/refusals.ts";
+import { TunnelLedger } from "../observe/tunnel-ledger.ts";
+import { AccessTable } from "../runtime/access-table.ts";
+import { compile } from "../runtime/compile.ts";
+import type { Compiled, CompiledListener } from "../runtime/compile.ts";
+import { Dialer } from "../upstream/dial.ts";
+import { Admission } from "./admission.ts";
+import { Connection } from "./connection.ts";
+import { peerOf, StreamListener } from "./listener.ts";
+import { PeerCertificates } from "./peer-certificate.ts";
+import { proveSecureContext } from "./tls.ts";
+
+type Plan = { id: number; compiled: Compiled; kept: Map<string, CompiledListener>; started: StreamListener[] };
+
+/** Log lines waiting for a report; further ones are dropped until it is taken. */
+const logsMax = 200;
+
+export class Engine {
+  /** What is in force. Read once per decision; a connection never sees half of a change. */
+  compiled: Compiled | undefined;
+  isDraining = false;
+  readonly wheel = new DeadlineWheel();
+  readonly access = new AccessTable<Connection>();
+  readonly certificates = new PeerCertificates();
+  readonly dialer = new Dialer();
+  readonly refusals = new RefusalQueue();
+  readonly ledger = new TunnelLedger();
+  readonly admission: Admission;
+  readonly counters = { handshakes: 0, handshakesResumed: 0, tunnelsOpened: 0, bytesUpDone: 0, bytesDownDone: 0 };
+  /** Called when a refusal waits to be reported. */
+  readonly refusalWaits: () => void;
+  readonly accessOf = (kind: "agent" | "bundle", id: string): ReturnType<AccessTable<Connection>["get"]> => this.access.get(kind, id);
+  readonly #connections = new Set<Connection>();
+  readonly #tunnels = new Set<Connection>();
+  readonly #listeners = new Map<string, StreamListener>();
+  /** Removed listeners whose connections still live. */
+  readonly #retired = new Set<StreamListener>();
+  readonly #logs: LogLine[] = [];
+  #plan: Plan | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: { engines: number; refusalWaits: () => void }) {
+    this.admission = new Admission(options.engines);
+    this.refusalWaits = options.refusalWaits;
+  }
+
+  /** Compiles, proves the TLS material and binds new listeners. Nothing serves yet. Returns every problem; none means ready to commit. */
+  async prepare(id: number, snapshot: Snapshot, certificates: ListenerCertificatePem[]): Promise<SnapshotProblem[]> {
+    this.#forgetPlan();
+    const result = compile(snapshot, certificates);
+    if (result.kind === "refused") return result.problems;
+    const { compiled } = result;
+    const problems = compiled.listeners.flatMap((listener, index) => tlsProblem(listener, compiled.anchorsPem, index));
+    if (problems.length > 0) return problems;
+    const plan: Plan = { id, compiled, kept: new Map(), started: [] };
+    this.#plan = plan;
+    for (const [index, listener] of compiled.listeners.entries()) {
+      const key = StreamListener.key(listener);
+      if (this.#listeners.has(key)) plan.kept.set(key, listener);
+      else problems.push(...(await this.#bind(plan, listener, index)));
+    }
+    if (problems.length > 0) this.#forgetPlan();
+    return problems;
+  }
+
+  /** Swaps to the plan with this id. Returns the revision now in force. */
+  commit(id: number): number {
+    const plan = this.#plan;
+    if (plan?.id !== id) return this.compiled?.snapshot.revision ?? 0;
+    this.#plan = undefined;
+    // Chains were verified against the old anchors: judge them anew.
+    if (this.compiled?.anchorsPem.join("") !== plan.compiled.anchorsPem.join("")) this.certificates.clear();
+    this.compiled = plan.compiled;
+    for (const [key, listener] of this.#listeners) {
+      const next = plan.kept.get(key);
+      if (next) listener.renew(next, plan.compiled.anchorsPem);
+      else this.#retire(key, listener);
+    }
+    for (const listener of plan.started) {
+      this.#listeners.set(StreamListener.key(listener.compiled), listener);
+      listener.commit();
+    }
+    this.log("info", `serving revision ${plan.compiled.snapshot.revision} on ${plan.compiled.listeners.map(({ listener }) => `${listener.address} port ${listener.port}`).join(", ")}`);
+    return plan.compiled.snapshot.revision;
+  }
+
+  abort(id: number): void {
+    if (this.#plan?.id === id) this.#forgetPlan();
+  }
+
+  /** Returns how many connections the page ended. */
+  takeAccess(page: AccessPage, isFull: boolean): number {
+    return this.access.take(page, isFull);
+  }
+
+  /** Stops accepting; resolves when the last tunnel is gone, cutting what is left after `timeoutMs`. Returns how many were cut. */
+  async drain(timeoutMs: number): Promise<number> {
+    this.isDraining = true;
+    this.#forgetPlan();
+    for (const [key, listener] of this.#listeners) this.#retire(key, listener);
+    if (this.#connections.size === 0) return 0;
+    let timer: NodeJS.Timeout | undefined;
+    let cut = 0;
+    await new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve;
+      timer = setTimeout(() => {
+        cut = this.#tunnels.size;
+        for (const connection of [...this.#connections]) connection.cut();
+        resolve();
+      }, timeoutMs);
+    });
+    clearTimeout(timer);
+    return cut;
+  }
+
+  accepted(listener: StreamListener, raw: net.Socket): Connection | undefined {
+    const source = peerOf(raw);
+    const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(addressOf(raw), listener.limits);
+    if (verdict === "admitted") {
+      const connection = new Connection(this, listener, raw, source);
+      this.#connections.add(connection);
+      return connection;
+    }
+    raw.on("error", () => {}).destroy();
+    this.#turnedAway(verdict, listener, addressOf(raw) || source);
+    return undefined;
+  }
+
+  tunnelOpened(connection: Connection): void {
+    this.counters.tunnelsOpened += 1;
+    this.#tunnels.add(connection);
+    this.ledger.mark(connection);
+  }
+
+  connectionOver(connection: Connection, listener: StreamListener, wasTunnel: boolean): void {
+    this.#connections.delete(connection);
+    this.admission.connectionOver();
+    listener.connectionOver(connection);
+    if (wasTunnel) {
+      this.#tunnels.delete(connection);
+      this.counters.bytesUpDone += connection.bytes.up;
+      this.counters.bytesDownDone += connection.bytes.down;
+      this.ledger.ended(connection);
+    }
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  /** One line for the gateway's log; travels with the next report. */
+  log(level: LogLine["level"], message: string): void {
+    if (this.#logs.length < logsMax) this.#logs.push({ at: new Date().toISOString(), level, message: message.slice(0, 2_000), fields: {} });
+  }
+
+  /** What happened since the last report. */
+  takeReport(loopDelayMaxMs: number): EngineReport {
+    const { refusals, dropped } = this.refusals.take();
+    let bytesUp = this.counters.bytesUpDone;
+    let bytesDown = this.counters.bytesDownDone;
+    for (const tunnel of this.#tunnels) {
+      bytesUp += tunnel.bytes.up;
+      bytesDown += tunnel.bytes.down;
+    }
+    for (const listener of this.#retired) if (listener.connections === 0) this.#retired.delete(listener);
+    return {
+      kind: "report",
+      revision: this.compiled?.snapshot.revision ?? 0,
+      accessVersion: this.access.version,
+      isDraining: this.isDraining,
+      counters: { tunnels: this.#tunnels.size, connections: this.admission.connections, bytesUp, bytesDown, handshakes: this.counters.handshakes, handshakesResumed: this.counters.handshakesResumed, refused: this.refusals.total, tunnelsOpened: this.counters.tunnelsOpened, residentBytes: process.memoryUsage.rss(), loopDelayMaxMs },
+      listeners: [...this.#listeners.values(), ...this.#retired].slice(0, 50).map((listener) => listener.status(this.admission.isFull(listener.limits))),
+      refusals,
+      refusalsDropped: dropped,
+      tunnels: this.ledger.take(this.wheel.nowMs),
+      logs: this.#logs.splice(0),
+    };
+  }
+
+  async #bind(plan: Plan, compiled: CompiledListener, index: number): Promise<SnapshotProblem[]> {
+    const listener = new StreamListener(compiled, plan.compiled.anchorsPem, this);
+    plan.started.push(listener);
+    try {
+      await listener.bind();
+      return [];
+    } catch (cause) {
+      const { address, port } = compiled.listener;
+      return [{ path: `listeners[${index}].port`, code: "listener-bind", message: `listener ${address} port ${port} cannot be bound: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500) }];
+    }
+  }
+
+  #forgetPlan(): void {
+    for (const listener of this.#plan?.started ?? []) listener.close();
+    this.#plan = undefined;
+  }
+
+  #retire(key: string, listener: StreamListener): void {
+    this.#listeners.delete(key);
+    listener.close();
+    if (listener.connections > 0) this.#retired.add(listener);
+  }
+
+  #turnedAway(code: RefusalCode, listener: StreamListener, source: string): void {
+    const detail = code === "source-limit" ? `more than ${listener.limits.handshakesPerSourceMax} unfinished handshakes from this address` : code === "gateway-full" ? "the gateway is at its limit of connections or unfinished handshakes" : "the listener is closing";
+    this.refusals.add({ code, detail, connectionId: nextConnectionId(), source, listenerId: listener.compiled.listener.id, serverName: null, target: null, agentId: null, certificate: null });
+    this.refusalWaits();
+  }
+}
+
+/** The source address without the port: what limits count by. */
+function addressOf(socket: net.Socket): string {
+  return (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
+}
+
+function tlsProblem(listener: CompiledListener, anchorsPem: string[], index: number): SnapshotProblem[] {
+  try {
+    proveSecureContext(listener, anchorsPem);
+    return [];
+  } catch (cause) {
+    return [{ path: `listeners[${index}].certificate`, code: "certificate-unusable", message: `TLS does not accept the certificate, key or trust anchors: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500) }];
+  }
+}
