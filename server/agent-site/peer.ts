@@ -13,6 +13,8 @@ export type Peer =
   | { kind: "none" }
   | { kind: "agent"; organisationId: string; agentId: string; agentName: string; certificateId: string; certificate: CertificateSummary }
   | { kind: "bundle"; organisationId: string; bundleId: string; certificate: CertificateSummary }
+  /** The console's own check; it may ask for health and nothing else. */
+  | { kind: "probe"; organisationId: string; certificate: CertificateSummary }
   | { kind: "refused"; organisationId: string | null; agentId: string | null; code: RefusalCode; detail: string; certificate: CertificateSummary | null };
 
 /** A connection's own facts, made once per socket. */
@@ -40,7 +42,7 @@ export async function identifyPeer(db: Db, socket: TLSSocket, now: Date = new Da
   if (verdict.kind === "refused") return { ...verdict, organisationId: null, agentId: null };
   const { identity, fingerprint, certificate } = verdict;
   const refuse = (code: RefusalCode, agentId: string | null = null): Peer => ({ kind: "refused", organisationId: identity.organisationId, agentId, code, detail: refusals[code].sentence, certificate });
-  if (identity.kind !== "agent" && identity.kind !== "bundle") return refuse("certificate-identity");
+  if (identity.kind !== "agent" && identity.kind !== "bundle" && identity.kind !== "probe") return refuse("certificate-identity");
   const row = await db.certificate.findUnique({
     where: { organisationId_fingerprint_purpose: { organisationId: identity.organisationId, fingerprint, purpose: identity.kind } },
     select: {
@@ -51,6 +53,7 @@ export async function identifyPeer(db: Db, socket: TLSSocket, now: Date = new Da
     },
   });
   if (!row || row.organisation.trustDomain !== identity.trustDomain) return refuse("agent-unknown");
+  if (identity.kind === "probe") return row.revokedAt || !row.isCurrent ? refuse("agent-revoked") : { kind: "probe", organisationId: identity.organisationId, certificate };
   if (identity.kind === "agent") {
     if (!row.agent || row.agentId !== identity.id) return refuse("agent-unknown");
     if (row.revokedAt || row.agent.revokedAt) return refuse("agent-revoked", identity.id);

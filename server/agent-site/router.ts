@@ -86,11 +86,20 @@ async function admit(exchange: Exchange): Promise<AgentPeer | undefined> {
   if (peer.kind === "none") return refuse(exchange, { code: "certificate-missing", detail: "no client certificate", organisationId: null, agentId: null, certificate: null });
   if (peer.kind === "refused") return refuse(exchange, peer);
   if (peer.kind === "bundle") return refuse(exchange, { ...peer, code: "target-not-for-bundle", detail: "an enrolment bundle may only enrol", agentId: null });
+  if (peer.kind === "probe") return answerProbe(exchange, peer);
   const instance = instanceOf(request);
   const verdict = await proveAgent(context.db, { organisationId: peer.organisationId, agentId: peer.agentId, certificateId: peer.certificateId, instance });
   if (verdict.kind === "clone") return refuse(exchange, { ...peer, code: "certificate-superseded", detail: "a newer run of the agent speaks with the same identity: two machines share one disk image; re-enrol one of them" });
   await settleCertificates(callerFor(exchange, peer), peer.agentId, peer.certificateId);
   return peer;
+}
+
+/** The console's check of this site learns that its certificate was accepted, and nothing else. */
+function answerProbe(exchange: Exchange, peer: Extract<Peer, { kind: "probe" }>): undefined {
+  const { request, response } = exchange;
+  if (`${request.method ?? ""} ${request.url ?? ""}` !== "GET /healthz") return refuse(exchange, { ...peer, code: "certificate-identity", detail: "a check identity may only ask for health", agentId: null });
+  sendJson(response, 200, { status: "ok" });
+  return undefined;
 }
 
 /** A random id that our agent makes at each start; other clients send none. */
@@ -136,13 +145,14 @@ async function enrol(exchange: Exchange): Promise<void> {
   const { request, response, context, connection } = exchange;
   const peer = await identifyPeer(context.db, connection.socket);
   if (peer.kind === "refused") return refuse(exchange, peer);
+  if (peer.kind === "probe") return refuse(exchange, { ...peer, code: "certificate-identity", detail: "a check identity may not enrol", agentId: null });
   const input = await readJson(request, agentEnrolment);
   const organisationId = peer.kind === "none" ? context.organisationOf(serverNameOf(connection)) : peer.organisationId;
   const caller = callerFor(exchange, peer.kind === "agent" ? peer : { organisationId });
   sendJson(response, 200, await enrolAgent(caller, input, presentedBy(peer)));
 }
 
-function presentedBy(peer: Exclude<Peer, { kind: "refused" }>): PresentedIdentity {
+function presentedBy(peer: Exclude<Peer, { kind: "refused" | "probe" }>): PresentedIdentity {
   switch (peer.kind) {
     case "none":
       return { kind: "none" };
