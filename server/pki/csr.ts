@@ -22,6 +22,7 @@ export type Csr = {
   asks: { isCa: boolean; names: string[] };
 };
 
+const weakSignature = "The certificate request is signed with an algorithm that is not accepted; use SHA-256.";
 const rsaKey = "1.2.840.113549.1.1.1";
 const ecKey = "1.2.840.10045.2.1";
 /** Signatures with SHA-256, SHA-384 and SHA-512; SHA-1 and MD5 are refused. */
@@ -74,7 +75,7 @@ function readRsa(asn: forge.asn1.Asn1): Read {
     if (!info || !keyInfo) throw new CsrError("The certificate request is damaged; make it again.");
     const spki = bytesOf(keyInfo);
     const keyType = demandGoodKey(spki);
-    if (!hash) throw new CsrError("The certificate request is signed with an algorithm that is not accepted; use SHA-256.");
+    if (!hash) throw new CsrError(weakSignature);
     const parsed = forge.pki.certificationRequestFromAsn1(asn);
     const signature = Buffer.from(String(parsed.signature), "binary");
     const isProven = verify(hash, bytesOf(info), createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }), signature);
@@ -105,6 +106,7 @@ async function readEc(der: Buffer, asn: forge.asn1.Asn1): Promise<Read> {
     const parsed = new x509.Pkcs10CertificateRequest(Uint8Array.from(der));
     const spki = new Uint8Array(parsed.publicKey.rawData);
     demandGoodKey(spki);
+    if (!/^SHA-(256|384|512)$/.test(parsed.signatureAlgorithm.hash.name)) throw new CsrError(weakSignature);
     return { spki, keyType, isProven: await parsed.verify(webcrypto as Crypto), asks: ecAsks(parsed) };
   } catch (cause) {
     throw cause instanceof CsrError ? cause : new CsrError("The certificate request is damaged; make it again.", { cause });
