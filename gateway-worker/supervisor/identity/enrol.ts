@@ -6,7 +6,7 @@ import { parseToken, type TokenContent } from "../../../contract/enrolment.ts";
 import { gatewayVersion } from "../../config.ts";
 import { GatewayError } from "../../errors.ts";
 import { ConsoleLink, fetchRootByFingerprint } from "../control/console-link.ts";
-import { removeFile } from "../durable-file.ts";
+import { readIfPresent, removeFile } from "../durable-file.ts";
 import { makeKey, makeRequest } from "./keypair.ts";
 import { dropPendingKey, type GatewayIdentity, pendingKey, saveIdentity } from "./store.ts";
 
@@ -16,6 +16,19 @@ export function readGatewayToken(text: string): TokenContent {
   if ("error" in parsed) throw new GatewayError("token", `${parsed.error}.`);
   if (parsed.kind !== "gateway") throw new GatewayError("token", "This token enrols an agent, not a gateway; make one on the gateway's page in the console.");
   return parsed.content;
+}
+
+/** SHA-256 over what makes a token this token. */
+export function hashToken(token: TokenContent): string {
+  return createHash("sha256").update(`${token.organisationId} ${token.secret}`).digest("hex");
+}
+
+/** The token in `file`, unless there is none or it gave `stored` its identity already. */
+export async function newTokenIn(file: string | undefined, stored: GatewayIdentity | undefined): Promise<TokenContent | undefined> {
+  const text = file === undefined ? undefined : await readIfPresent(file);
+  if (text === undefined) return undefined;
+  const token = readGatewayToken(text);
+  return stored?.tokenSha256 === hashToken(token) ? undefined : token;
 }
 
 /** Enrols with the token in `file`, which is removed once the identity is stored: a spent token is of no use to anybody. */
@@ -54,6 +67,7 @@ export async function enrol(stateDir: string, token: TokenContent): Promise<Gate
       certificateChainPem: reply.certificateChainPem,
       keyPem,
       enrolledAt: new Date().toISOString(),
+      tokenSha256: hashToken(token),
     };
     await saveIdentity(stateDir, identity);
     return identity;

@@ -18,6 +18,8 @@ const storedIdentity = z.strictObject({
   certificateChainPem: z.string(),
   keyPem: z.string(),
   enrolledAt: z.iso.datetime(),
+  /** SHA-256 of the token that gave this identity: a token file that could not be removed is not tried again. */
+  tokenSha256: z.string(),
 });
 export type GatewayIdentity = z.infer<typeof storedIdentity>;
 

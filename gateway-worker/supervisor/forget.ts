@@ -1,0 +1,15 @@
+/** What a re-enrolment as another gateway must not inherit: its revisions and its access table are counted by another row. */
+import path from "node:path";
+import { removeAccessFiles } from "./control/access.ts";
+import { removeFile } from "./durable-file.ts";
+import type { GatewayIdentity } from "./identity/store.ts";
+
+/** Removes the state of `before` when `now` is another gateway or of another organisation. Listener keys go too: their fingerprint belongs to the old row. */
+export async function forgetOtherGateway(stateDir: string, before: GatewayIdentity | undefined, now: GatewayIdentity): Promise<void> {
+  if (!before || (before.gatewayId === now.gatewayId && before.organisationId === now.organisationId)) return;
+  await removeAccessFiles(stateDir);
+  for (const name of ["snapshot.json", "snapshot.previous.json", "spool.json"]) await removeFile(path.join(stateDir, name));
+  for (const kind of ["self-signed", "ca-issued"]) {
+    for (const keyType of ["ec-p256", "rsa-2048"]) await removeFile(path.join(stateDir, "listener", `${kind}-${keyType}-1.json`));
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * The running gateway: identity, engines, what they serve, and the control channel, put together. It serves from disk first and talks to the console second,
+ * so that neither a dead console nor its own restart keeps agents out (N12).
+ */
+import type { AccessPage } from "../../contract/access.ts";
+import type { GatewayStatus, SnapshotProblem } from "../../contract/control.ts";
+import type { Snapshot } from "../../contract/snapshot.ts";
+import { type GatewayConfig, gatewayVersion } from "../config.ts";
+import type { ListenerCertificatePem } from "../engine-messages.ts";
+import { explain } from "../errors.ts";
+import type { AdminView } from "../observe/admin-server.ts";
+import { AccessTable } from "./control/access.ts";
+import { type ChannelState, ControlChannel } from "./control/channel.ts";
+import { Reporter } from "./control/report.ts";
+import { SnapshotStore } from "./control/snapshot-store.ts";
+import { EngineGroup, type EngineGroupStatus } from "./engines.ts";
+import { ReachRunner } from "./health/reach.ts";
+import { leafFingerprint, ListenerCertificates, type RegisterListenerCertificate } from "./identity/listener-certificate.ts";
+import type { GatewayIdentity } from "./identity/store.ts";
+import type { GatewayLog } from "./log.ts";
+
+/** A clock that differs more than this from the console's is named (T17), milliseconds. */
+const skewMax = 300_000;
+
+export class Gateway {
+  readonly identity: GatewayIdentity;
+  readonly #config: GatewayConfig;
+  readonly #log: GatewayLog;
+  readonly #engines: EngineGroup;
+  readonly #store: SnapshotStore;
+  readonly #certificates: ListenerCertificates;
+  readonly #access: AccessTable;
+  readonly #reporter: Reporter;
+  readonly #reach: ReachRunner;
+  readonly #channel: ControlChannel;
+  #snapshot: Snapshot | undefined;
+  #presented: string | undefined;
+  #revisionSeen = 0;
+  #channelDetail = "";
+  #clockSkewMs: number | null = null;
+  #isDraining = false;
+  #isFed = false;
+  #wasConnected = false;
+
+  constructor(config: GatewayConfig, identity: GatewayIdentity, log: GatewayLog) {
+    this.#config = config;
+    this.identity = identity;
+    this.#log = log;
+    this.#store = new SnapshotStore(config.stateDir);
+    this.#certificates = new ListenerCertificates(config.stateDir);
+    this.#access = new AccessTable(config.stateDir, identity.organisationId);
+    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null) });
+    log.listen((line) => this.#reporter.addLog(line));
+    this.#reach = new ReachRunner(() => this.#engines.refresh());
+    this.#engines = new EngineGroup({
+      runtime: config.runtime,
+      count: config.engines,
+      ...(config.enginePath ? { enginePath: config.enginePath } : {}),
+      ...(config.bunPath ? { bunPath: config.bunPath } : {}),
+      onRefusals: (refusals, dropped) => this.#reporter.addRefusals(refusals, dropped),
+      onTunnels: (reports) => this.#reporter.addTunnels(reports),
+      onStatus: () => {},
+      onLog: (line) => log.write(line),
+    });
+    this.#channel = new ControlChannel({
+      link: () => ({ address: { ...identity.console, organisationId: identity.organisationId }, caPem: identity.caPem, client: identity }),
+      host: this,
+      version: gatewayVersion,
+      runtime: `node ${process.version}, engines on ${config.runtime}`,
+      startedAt: new Date(),
+      onState: (state, detail) => this.#channelMoved(state, detail),
+      onWelcome: (welcome) => {
+        this.#reporter.start(welcome.send);
+        this.#noteSkew(welcome.clockSkewMs);
+      },
+    });
+  }
+
+  // What the channel asks -------------------------------------------------------------------------------------------
+
+  get revision(): number {
+    return this.#snapshot?.revision ?? 0;
+  }
+
+  get revisionSeen(): number {
+    return this.#revisionSeen;
+  }
+
+  get accessVersion(): number {
+    return this.#access.version;
+  }
+
+  /** Makes the certificates, gives the snapshot to every engine or to none, and keeps it on disk. */
+  async applySnapshot(snapshot: Snapshot, register: RegisterListenerCertificate): Promise<{ ok: true } | { ok: false; problems: SnapshotProblem[] }> {
+    if (snapshot.gatewayId !== this.identity.gatewayId || snapshot.organisationId !== this.identity.organisationId) {
+      return { ok: false, problems: [{ path: "gatewayId", code: "snapshot-foreign", message: "this snapshot is for another gateway; nothing was changed" }] };
+    }
+    const result = await this.#put(snapshot, register);
+    if (!result.ok) {
+      for (const problem of result.problems) this.#log.error(`revision ${snapshot.revision} is refused: ${problem.message}; revision ${this.revision} goes on serving`, { path: problem.path, code: problem.code, revision: snapshot.revision });
+      return result;
+    }
+    await this.#store.save(snapshot).catch((error: unknown) => this.#log.error(`the snapshot cannot be stored: ${explain(error)}; after a restart this gateway would serve the one before it until the console is reached`));
+    this.#log.info(`serving revision ${snapshot.revision}`, { revision: snapshot.revision });
+    return result;
+  }
+
+  /** Takes a page in: engines decide by it at once, and it is on disk before it is confirmed. */
+  async applyAccess(page: AccessPage): Promise<{ tunnelsEnded: number }> {
+    const wasFed = this.#isFed;
+    if (!wasFed) {
+      await this.#access.take(page);
+      if (this.#access.isComplete) await this.#feedAccess();
+      return { tunnelsEnded: 0 };
+    }
+    // Engines and disk side by side: a revocation is in force without waiting for the disk, and confirmed only with it.
+    const [ended] = await Promise.all([this.#engines.access(page), this.#access.take(page)]);
+    if (ended.tunnelsEnded > 0) this.#log.warn(`${ended.tunnelsEnded} tunnels were ended because their agent was revoked or removed`, { accessVersion: page.version, tunnelsEnded: ended.tunnelsEnded });
+    return ended;
+  }
+
+  // Life ------------------------------------------------------------------------------------------------------------
+
+  /** Serves what is on disk, then connects. Resolves when the engines run. */
+  async start(): Promise<void> {
+    const spoolProblem = await this.#reporter.load();
+    if (spoolProblem) this.#log.warn(spoolProblem);
+    this.#reporter.pause();
+    for (const problem of await this.#access.load()) this.#log.error(problem);
+    const stored = await this.#store.load();
+    for (const problem of stored.problems) this.#log.error(problem);
+    this.#revisionSeen = stored.revisionSeen;
+    await this.#engines.start();
+    if (this.#access.isComplete) await this.#feedAccess();
+    if (stored.snapshot) await this.#serveStored(stored.snapshot);
+    this.#channel.start();
+  }
+
+  /** Local files may have changed: drop the connection and use what the identity says now. */
+  reconnect(): void {
+    this.#channel.reconnect();
+  }
+
+  /** No new tunnels; the open ones may finish within the snapshot's deadline, then everything ends. */
+  async drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const timeoutMs = this.#snapshot?.drainTimeoutMs ?? 0;
+    this.#log.info(`draining: no new tunnels; ${this.#engines.status().tunnels} open ones have ${timeoutMs / 1000} s to finish`, { drainTimeoutMs: timeoutMs });
+    const { tunnelsCut } = await this.#engines.drain(timeoutMs);
+    this.#log.info(`drained; ${tunnelsCut} tunnels were cut`, { tunnelsCut });
+  }
+
+  /** Ends everything now. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#reach.stop();
+    await this.#channel.stop();
+    await this.#reporter.stop();
+    await this.#engines.close();
+    await this.#access.close();
+  }
+
+  // What people see -------------------------------------------------------------------------------------------------
+
+  status(): GatewayStatus {
+    const engines: EngineGroupStatus = this.#engines.status();
+    const { revision, accessVersion, isDraining, listeners, tunnels, bytesUp, bytesDown, handshakes, refused } = engines;
+    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
+  }
+
+  view(): AdminView {
+    const { connections, handshakesResumed, tunnelsOpened, loopDelayMaxMs } = this.#engines.status();
+    return {
+      status: this.status(),
+      channel: { state: this.#channel.state, detail: this.#channelDetail, heardAt: this.#channel.heardAt?.toISOString() ?? null },
+      notReady: this.#notReady(),
+      notes: this.#notes(),
+      gatewayId: this.identity.gatewayId,
+      name: this.identity.name,
+      fingerprint: this.#presented ?? null,
+      version: gatewayVersion,
+      clockSkewMs: this.#clockSkewMs,
+      counters: { connections, handshakesResumed, tunnelsOpened, loopDelayMaxMs, accessEntries: this.#access.size },
+    };
+  }
+
+  #notReady(): string | null {
+    if (this.#isDraining) return "draining: no new tunnels are taken";
+    if (!this.#snapshot) return `nothing to serve yet: no snapshot has come from the console (control channel: ${this.#channel.state}${this.#channelDetail ? `, ${this.#channelDetail}` : ""})`;
+    if (!this.#isFed) return "the list of agents has not arrived yet";
+    return null;
+  }
+
+  #notes(): string[] {
+    const notes: string[] = [];
+    if (this.#snapshot && this.#channel.state !== "subscribed") notes.push(`the console is not connected; serving revision ${this.#snapshot.revision}, built ${age(this.#snapshot.builtAt)} ago`);
+    if (this.#clockSkewMs !== null && Math.abs(this.#clockSkewMs) > skewMax) notes.push(skewSentence(this.#clockSkewMs));
+    return notes;
+  }
+
+  // Inside ----------------------------------------------------------------------------------------------------------
+
+  async #put(snapshot: Snapshot, register?: RegisterListenerCertificate): Promise<{ ok: true } | { ok: false; problems: SnapshotProblem[] }> {
+    let certificates: ListenerCertificatePem[];
+    try {
+      certificates = await this.#certificates.resolve(snapshot, register);
+    } catch (error) {
+      return { ok: false, problems: [{ path: "listeners", code: "listener-certificate", message: explain(error).slice(0, 500) }] };
+    }
+    const result = await this.#engines.apply(snapshot, certificates);
+    if (!result.ok) return result;
+    this.#snapshot = snapshot;
+    this.#revisionSeen = Math.max(this.#revisionSeen, snapshot.revision);
+    const presented = certificates[0] ? leafFingerprint(certificates[0].chainPem) : undefined;
+    if (presented && presented !== this.#presented) this.#log.info(`the listener presents the certificate with the SHA-256 fingerprint ${presented}`, { fingerprint: presented });
+    this.#presented = presented;
+    this.#reach.watch(snapshot.servers);
+    this.#engines.refresh();
+    return { ok: true };
+  }
+
+  async #serveStored(snapshot: Snapshot): Promise<void> {
+    const result = await this.#put(snapshot);
+    if (result.ok) this.#log.info(`serving the last good snapshot from disk: revision ${snapshot.revision}, built ${age(snapshot.builtAt)} ago, ${this.#access.size} agents and bundles known`, { revision: snapshot.revision, builtAt: snapshot.builtAt });
+    else for (const problem of result.problems) this.#log.error(`the stored snapshot of revision ${snapshot.revision} cannot be served: ${problem.message}`, { path: problem.path, code: problem.code });
+  }
+
+  async #feedAccess(): Promise<void> {
+    let isFirst = true;
+    for (const page of this.#access.pages()) {
+      await this.#engines.access(page, isFirst);
+      isFirst = false;
+    }
+    this.#isFed = true;
+  }
+
+  #channelMoved(state: ChannelState, detail: string): void {
+    if (state === "subscribed") {
+      this.#log.info("the control channel is open");
+      this.#wasConnected = true;
+      this.#channelDetail = "";
+      return;
+    }
+    if (state === "lost") {
+      this.#reporter.pause();
+      this.#channelDetail = detail;
+      const serving = this.#snapshot ? `; serving revision ${this.#snapshot.revision}, built ${age(this.#snapshot.builtAt)} ago` : "; nothing to serve yet";
+      this.#log.warn(`the console is ${this.#wasConnected ? "no longer" : "not"} connected: ${detail}${serving}`);
+    }
+    if (state === "backoff") this.#log.debug(`control channel: ${detail}`);
+  }
+
+  #noteSkew(clockSkewMs: number): void {
+    this.#clockSkewMs = clockSkewMs;
+    if (Math.abs(clockSkewMs) > skewMax) this.#log.warn(skewSentence(clockSkewMs), { clockSkewMs });
+  }
+}
+
+function skewSentence(clockSkewMs: number): string {
+  return `this machine's clock is ${Math.round(Math.abs(clockSkewMs) / 1000)} s ${clockSkewMs > 0 ? "ahead of" : "behind"} the console's; certificates are judged by it: correct it`;
+}
+
+/** "3 minutes" from an ISO time to now. */
+function age(since: string): string {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
+  if (seconds < 120) return `${seconds} seconds`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} minutes`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} hours` : `${Math.round(seconds / 86_400)} days`;
+}
