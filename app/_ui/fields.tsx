@@ -1,6 +1,6 @@
 "use client";
 /** Form fields: label above, the consequence of the choice below, the error at the field. */
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId, useState } from "react";
 import { cx } from "./cx.ts";
 
 type FieldProps = { label: string; hint?: ReactNode; error?: string | undefined; isOptional?: boolean };
@@ -115,4 +115,14 @@ export function LinesField({ value, onChange, ...rest }: FieldProps & { value: r
 /** Lines as they are sent: trimmed, empty ones dropped. */
 export function cleanLines(lines: readonly string[]): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
+}
+
+/** Whole numbers, separated by commas. What is no number reaches the schema as NaN, whose message then stands at the field. */
+export function NumbersField({ value, onChange, ...rest }: FieldProps & { value: readonly number[]; onChange: (numbers: number[]) => void }) {
+  const [text, setText] = useState(() => value.join(", "));
+  const change = (next: string) => {
+    setText(next);
+    onChange(next.split(/[\s,]+/).filter((part) => part !== "").map(Number));
+  };
+  return <TextField {...rest} isMono inputMode="numeric" value={text} onChange={(event) => change(event.target.value)} />;
 }
