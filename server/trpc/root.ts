@@ -4,7 +4,6 @@ import { apiKeyRouter } from "./routers/api-key.ts";
 import { auditRouter, liveRouter, overviewRouter, refusalRouter, searchRouter } from "./routers/activity.ts";
 import { agentRouter } from "./routers/agent.ts";
 import { agentGroupRouter } from "./routers/agent-group.ts";
-import { apiKeyRouter } from "./routers/api-key.ts";
 import { bundleRouter } from "./routers/bundle.ts";
 import { certificateRouter } from "./routers/certificate.ts";
 import { gatewayRouter } from "./routers/gateway.ts";
@@ -13,7 +12,6 @@ import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
-import { userRouter } from "./routers/user.ts";
 import { userRouter } from "./routers/user.ts";
 
 export const appRouter = router({
@@ -25,8 +23,6 @@ export const appRouter = router({
   policy: policyRouter,
   certificate: certificateRouter,
   bundle: bundleRouter,
-  user: userRouter,
-  apiKey: apiKeyRouter,
   user: userRouter,
   apiKey: apiKeyRouter,
   audit: auditRouter,
