@@ -19,7 +19,6 @@ export async function startDoors(): Promise<Doors> {
   const url = `http://localhost:${port}`;
   process.env["SALLYPORT_CONSOLE_URL"] = url;
   process.env["SALLYPORT_MASTER_KEY"] ??= randomBytes(32).toString("base64");
-  process.env["NODE_ENV"] = "test";
   const { stampSource } = await import("../../server/auth/source.ts");
   const server = http.createServer((incoming, outgoing) => {
     stampSource(incoming);

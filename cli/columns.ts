@@ -1,0 +1,39 @@
+/** Columns of each list, in the order people look for them; the id stands last, so that it can be copied. */
+import { cell, type Column, type Row, time } from "./output.ts";
+
+const text = (title: string, key: string = title): Column => ({ title, value: (row) => cell(row[key]) });
+const number = (title: string, key: string = title): Column => ({ title, value: (row) => cell(row[key]), isRight: true });
+const when = (title: string, key: string): Column => ({ title, value: (row) => time(row[key]) });
+const id = text("id");
+
+const byTag: Record<string, readonly Column[]> = {
+  sites: [text("name"), text("kind"), text("subnets"), number("servers", "serverCount"), id],
+  servers: [text("name"), text("kind"), text("names"), text("ports"), { title: "ready", value: (row) => cell((row["readiness"] as Row | undefined)?.["isReady"]) }, number("gateways", "gatewayCount"), id],
+  gateways: [text("name"), text("state"), text("public names", "publicNames"), number("port", "publicPort"), number("tunnels"), { title: "revision", value: (row) => `${cell(row["appliedRevision"])}/${cell(row["revision"])}`, isRight: true }, when("seen", "lastSeenAt"), id],
+  "agent-groups": [text("name"), text("kind"), number("agents", "agentCount"), number("policies", "policyCount"), id],
+  agents: [text("hostname"), text("state"), { title: "via", value: (row) => pathText(row["path"]) }, text("groups"), text("platform"), when("seen", "lastSeenAt"), id],
+  policies: [text("name"), text("enabled", "isEnabled"), { title: "gateways", value: (row) => cell((row["gateways"] as Row[] | undefined)?.map((gateway) => `${cell(gateway["fqdn"])}:${cell(gateway["port"])}`)) }, number("agents", "agentCount"), id],
+  certificates: [text("subject"), text("purpose"), text("state"), when("ends", "notAfter"), { title: "sha-256", value: (row) => cell(row["fingerprint"]).slice(0, 16) }, id],
+  bundles: [text("name"), text("state"), { title: "uses", value: (row) => `${cell(row["uses"])}/${cell(row["usesMax"])}`, isRight: true }, text("groups"), when("expires", "expiresAt"), id],
+  users: [text("name"), text("email"), text("role"), { title: "state", value: (row) => (row["isInvited"] === true ? "invited" : row["isYou"] === true ? "you" : "member") }, when("seen", "lastSeenAt"), id],
+  "api-keys": [text("name"), text("role"), text("prefix"), when("expires", "expiresAt"), when("used", "lastUsedAt"), id],
+  audit: [when("when", "at"), { title: "who", value: (row) => cell((row["actor"] as Row | undefined)?.["name"]) }, text("action"), { title: "what", value: (row) => cell((row["target"] as Row | null)?.["name"]) }, text("from", "source")],
+  refusals: [when("when", "at"), text("code"), { title: "gateway", value: (row) => cell((row["gateway"] as Row | null)?.["name"] ?? "agent site") }, { title: "agent", value: (row) => cell((row["agent"] as Row | null)?.["name"]) }, text("source"), number("count"), text("connection", "connectionId")],
+  search: [text("kind"), text("name"), text("hint"), id],
+};
+
+/** How an agent is connected: `lan`, `gateway NAME`, `proxy ADDRESS` or `-`. */
+export function pathText(path: unknown): string {
+  if (typeof path !== "object" || path === null) return "-";
+  const { kind, name, address } = path as Row;
+  if (kind === "none") return "-";
+  return [kind, name ?? address].filter((part) => typeof part === "string").join(" ");
+}
+
+/** Columns of a list; for a list of another kind the plain values of its first row. */
+export function columnsFor(tag: string, rows: readonly Row[]): readonly Column[] {
+  const [first = {}] = rows;
+  const known = byTag[tag];
+  if (known?.some((column) => column.value(first) !== "-")) return known;
+  return Object.keys(first).filter((key) => typeof first[key] !== "object" || Array.isArray(first[key])).slice(0, 7).map((key) => (/At$|^at$/.test(key) ? when(key, key) : text(key)));
+}

@@ -1,0 +1,19 @@
+/** What ends a command: a sentence and an exit code. 1: it was refused or failed; 2: the command line does not fit. */
+export class CliError extends Error {
+  readonly exitCode: 1 | 2;
+  readonly code: string;
+  readonly details: readonly string[];
+
+  /** `details` are further lines for people; `code` is the console's error code, or one of the CLI's own. */
+  constructor(message: string, options: { exitCode?: 1 | 2; code?: string; details?: readonly string[]; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "CliError";
+    this.exitCode = options.exitCode ?? 1;
+    this.code = options.code ?? "failed";
+    this.details = options.details ?? [];
+  }
+}
+
+export function usage(message: string, details: readonly string[] = []): CliError {
+  return new CliError(message, { exitCode: 2, code: "usage", details });
+}
