@@ -6,11 +6,11 @@ import { z } from "zod";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 
-/** True for a DNS host name: ASCII letters, digits, hyphens, labels of 1 to 63, at most 253 in all, last label not all digits (RFC 1123). */
+/** True for a DNS host name: ASCII letters, digits, hyphens, labels of 1 to 63, at most 253 in all, last label no number: resolvers read `0x7f000001` as 127.0.0.1 (RFC 1123). */
 export function isHostName(text: string): boolean {
   if (text.length === 0 || text.length > 253) return false;
   const labels = text.toLowerCase().split(".");
-  return labels.every((part) => label.test(part)) && !/^[0-9]+$/.test(labels.at(-1) ?? "");
+  return labels.every((part) => label.test(part)) && !/^([0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "");
 }
 
 /** True for a host name with at least two labels, as an externally resolvable FQDN has (S1-51). `localhost` is let through for a one-machine trial. */
