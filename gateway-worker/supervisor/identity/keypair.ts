@@ -1,10 +1,7 @@
 /** Key pairs and certificate requests of the gateway. Private keys are made here and never leave this machine. */
-import "reflect-metadata";
 import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from "node:crypto";
-import { cryptoProvider, type JsonGeneralName, Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { canonicalHost, isHostName } from "../../../contract/names.ts";
-
-cryptoProvider.set(webcrypto as Crypto);
+import { x509 } from "./x509.ts";
 
 export type KeyType = "ec-p256" | "rsa-2048";
 
@@ -32,16 +29,16 @@ export async function importKeyPair(keyPem: string, type: KeyType): Promise<Cryp
 
 /** A PKCS#10 request that proves possession of the key; the console takes only the key from it (T20). */
 export async function makeRequest(input: { keyPem: string; keyType: KeyType; commonName: string; names: string[] }): Promise<string> {
-  const request = await Pkcs10CertificateRequestGenerator.create({
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: [input.commonName.slice(0, 64)] }],
     keys: await importKeyPair(input.keyPem, input.keyType),
     signingAlgorithm: signing[input.keyType].sign,
-    extensions: input.names.length > 0 ? [new SubjectAlternativeNameExtension(generalNames(input.names))] : [],
+    extensions: input.names.length > 0 ? [new x509.SubjectAlternativeNameExtension(generalNames(input.names))] : [],
   });
   return request.toString("pem");
 }
 
 /** DNS names and IP addresses as subject alternative names. IPv6 in the short form that certificate tools expect. */
-export function generalNames(names: string[]): JsonGeneralName[] {
+export function generalNames(names: string[]): x509.JsonGeneralName[] {
   return names.map((name) => (isHostName(name) ? { type: "dns", value: name } : { type: "ip", value: canonicalHost(name) ?? name }));
 }

@@ -4,13 +4,13 @@
  */
 import { createHash, createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 import path from "node:path";
-import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 import { z } from "zod";
 import type { ListenerCertificate, Snapshot } from "../../../contract/snapshot.ts";
 import type { ListenerCertificatePem } from "../../engine-messages.ts";
 import { GatewayError } from "../../errors.ts";
 import { makePrivateFolder, readIfPresent, writeDurably } from "../durable-file.ts";
 import { generalNames, importKeyPair, makeKey, makeRequest, signing } from "./keypair.ts";
+import { x509 } from "./x509.ts";
 
 /** Asks the console to store what the listener presents, or to sign the request; answers with the chain. */
 export type RegisterListenerCertificate = (
@@ -92,7 +92,7 @@ function assertBelongs(chainPem: string, keyPem: string): void {
 
 async function selfSign(choice: OwnCertificate, gatewayName: string, keyPem: string): Promise<string> {
   const now = Date.now();
-  const certificate = await X509CertificateGenerator.createSelfSigned({
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: `4${randomBytes(16).toString("hex").slice(1)}`,
     name: [{ CN: [(choice.names[0] ?? gatewayName).slice(0, 64)] }],
     notBefore: new Date(now - backDateMs),
@@ -100,10 +100,10 @@ async function selfSign(choice: OwnCertificate, gatewayName: string, keyPem: str
     keys: await importKeyPair(keyPem, choice.keyType),
     signingAlgorithm: signing[choice.keyType].sign,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(choice.keyType === "ec-p256" ? KeyUsageFlags.digitalSignature : KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      ...(choice.names.length > 0 ? [new SubjectAlternativeNameExtension(generalNames(choice.names))] : []),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(choice.keyType === "ec-p256" ? x509.KeyUsageFlags.digitalSignature : x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      ...(choice.names.length > 0 ? [new x509.SubjectAlternativeNameExtension(generalNames(choice.names))] : []),
     ],
   }, webcrypto as Crypto);
   return certificate.toString("pem");
