@@ -8,9 +8,9 @@ export type AuditEntry = { action: string; target?: { kind: string; id: string; 
 
 const secretPath = /password|secret|token$|keypem|sealed|pkcs12/i;
 
-/** Records that `caller` did `entry.action`. Values under paths that can hold secrets are replaced. Raises the organisation's chain head under its row lock. */
+/** Records that `caller` did `entry.action`. Values under paths that can hold secrets are replaced. Raises the organisation's chain head under its row lock (NO KEY UPDATE: rows inserted before in this transaction hold a share of the organisation's key, and two such transactions must not wait for each other). */
 export async function recordAudit(tx: Tx, caller: Caller, entry: AuditEntry): Promise<void> {
-  const [row] = await tx.$queryRaw<{ auditHash: string }[]>`SELECT "auditHash" FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR UPDATE`;
+  const [row] = await tx.$queryRaw<{ auditHash: string }[]>`SELECT "auditHash" FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR NO KEY UPDATE`;
   if (!row) throw new Error(`organisation ${caller.organisationId} is gone`);
   const at = new Date();
   const changes = (entry.changes ?? []).map((change) => (secretPath.test(change.path) ? { ...change, before: "[secret]", after: "[secret]" } : change));

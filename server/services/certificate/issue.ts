@@ -62,7 +62,7 @@ function demandModestWishes(csr: Csr, request: LeafRequest): void {
   const allowed = new Set([...(request.names ?? []).map(canonical), ...(request.identity ? [request.identity] : [])]);
   const foreign = csr.asks.names.find((name) => !allowed.has(canonical(name)));
   if (foreign === undefined) return;
-  const shown = foreign.slice(0, 100);
+  const shown = foreign.slice(0, 200);
   if (foreign.includes("*")) throw new ConsoleError("csr-refused", `The certificate request asks for the wildcard name ${shown}; wildcards are never issued.`);
   throw new ConsoleError("csr-refused", `The certificate request asks for the name ${shown}, which is not one of this identity's; leave subjectAltName out, the right names are filled in.`);
 }

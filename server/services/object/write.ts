@@ -10,7 +10,7 @@ import type { Caller } from "../caller.ts";
 export async function writeInOrganisation<T>(caller: Caller, work: (tx: Tx) => Promise<T>): Promise<T> {
   const run = () =>
     caller.db.$transaction(async (tx) => {
-      const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR UPDATE`;
+      const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR NO KEY UPDATE`;
       if (rows.length === 0) throw new ConsoleError("not-found", "This organisation does not exist any more.");
       return work(tx);
     });

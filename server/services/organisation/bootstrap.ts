@@ -42,7 +42,7 @@ export async function renewServingCertificates(database: Db, organisationId: str
   const caller = { ...systemCaller(organisationId, "certificate-renewal"), db: database };
   for (const purpose of ["agent-site", "control"] as const) {
     const isIssued = await database.$transaction(async (tx) => {
-      await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR UPDATE`;
+      await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR NO KEY UPDATE`;
       return ensureServingCertificate(tx, caller, purpose);
     });
     if (isIssued) log.info({ purpose }, "issued a certificate for one of the console's own doors");

@@ -14,7 +14,7 @@ const tokenMs = 24 * 3_600_000;
 export async function ensureLocalGateway(database: Db, caller: Caller): Promise<void> {
   const file = path.join(env().SALLYPORT_DATA, "local-gateway.token");
   const token = await database.$transaction(async (tx) => {
-    await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR UPDATE`;
+    await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR NO KEY UPDATE`;
     const gateway = await findOrCreate(tx, caller);
     if (gateway.enrolledAt !== null) return null;
     await tx.enrolmentToken.updateMany({ where: { organisationId: caller.organisationId, gatewayId: gateway.id, revokedAt: null, uses: 0 }, data: { revokedAt: new Date() } });

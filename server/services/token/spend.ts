@@ -61,7 +61,7 @@ type LockedToken = { id: string; organisationId: string; secretHash: string; use
  */
 async function lockToken(tx: Tx, spend: Spend): Promise<LockedToken | undefined> {
   const wanted = hashSecret(spend.secret);
-  await tx.$queryRaw`SELECT o.id FROM "Organisation" o JOIN "EnrolmentToken" t ON t."organisationId" = o.id WHERE t."secretHash" = ${wanted} FOR UPDATE OF o`;
+  await tx.$queryRaw`SELECT o.id FROM "Organisation" o JOIN "EnrolmentToken" t ON t."organisationId" = o.id WHERE t."secretHash" = ${wanted} FOR NO KEY UPDATE OF o`;
   const rows = await tx.$queryRaw<LockedToken[]>`
     SELECT id, "organisationId", "secretHash", "usesMax", uses, "gatewayId", "agentId", "bundleId", "groupIds"
       FROM "EnrolmentToken"

@@ -98,5 +98,5 @@ async function hasMembers(tx: Tx, organisationId: string): Promise<boolean> {
 
 /** Whoever changes members holds this lock, so that two first owners, or the removal of the last one, cannot race. */
 export async function lockOrganisation(tx: Tx, organisationId: string): Promise<void> {
-  await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR UPDATE`;
+  await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR NO KEY UPDATE`;
 }
