@@ -126,8 +126,8 @@ function loadEngine() {
     globalThis.PRISMA_WASM_PANIC_REGISTRY = { message: "", set_message(message) { this.message = message; console.error("schema engine:", message); } };
     const bindings = await import("@prisma/schema-engine-wasm/schema_engine_bg");
     const folder = path.dirname(createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm"));
-    const module = await WebAssembly.compile(fs.readFileSync(path.join(folder, "schema_engine_bg.wasm")));
-    const instance = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": bindings });
+    const compiled = await WebAssembly.compile(fs.readFileSync(path.join(folder, "schema_engine_bg.wasm")));
+    const instance = await WebAssembly.instantiate(compiled, { "./schema_engine_bg.js": bindings });
     bindings.__wbg_set_wasm(instance.exports);
     instance.exports.__wbindgen_start?.();
     return bindings;

@@ -2,6 +2,6 @@
 import { requireNode } from "./launcher/node-version.mjs";
 
 requireNode();
-import("./launcher/run.mjs").then(function (launcher) {
+void import("./launcher/run.mjs").then(function (launcher) {
   return launcher.start();
 });

@@ -25,7 +25,7 @@ export function runCommand(command, args, { cwd, env, echo = false } = {}) {
       running.delete(child);
       resolve({ code, output: output + extra });
     };
-    child.once("error", (error) => done(127, String(error.message)));
+    child.once("error", (error) => done(127, error.message));
     child.once("close", (code) => done(code));
   });
 }
