@@ -7,18 +7,22 @@ import { usage } from "./errors.ts";
 import { addFlags, type Flag, flagsOf, readFlags } from "./flags.ts";
 import { callApi } from "./http.ts";
 import { presentFields } from "./merge.ts";
-import { kebab, namedTags, nounOf, type Operation, operations } from "./operations.ts";
+import { kebab, namedTags, nounOf, type Operation, operations, referenceTag } from "./operations.ts";
 import { cell, printDetail, printJson, printTable, type Row, type Screen } from "./output.ts";
 import { readSmallFile, readStdin } from "./prompt.ts";
 import { listAll, resolveId } from "./resolve.ts";
 
 export type Shared = { readonly screen: Screen; readonly isJson: () => boolean };
 
+/** A key has no password and no sessions; these belong to the console's pages. */
+const sessionOnly: ReadonlySet<string> = new Set(["user.changePassword", "user.sessions", "user.endSession", "organisation.switchTo", "user.me"]);
+
 const aliases: Record<string, string> = { get: "show", remove: "delete" };
 
 /** Adds nouns and verbs; a verb that the noun already has stays as it is. */
 export function addGeneric(program: Command, shared: Shared): void {
   for (const operation of operations) {
+    if (sessionOnly.has(operation.name)) continue;
     const noun = nounCommand(program, operation.tag);
     const verb = kebab(operation.name.split(".")[1] ?? operation.name);
     if (noun.commands.some((command) => command.name() === verb || command.aliases().includes(verb))) continue;
@@ -62,7 +66,7 @@ function addCommand(noun: Command, verb: string, operation: Operation, shared: S
   const command = noun.command(verb).description(operation.summary).allowExcessArguments(false);
   const alias = aliases[verb];
   if (alias) command.alias(alias);
-  for (const name of inPath) command.argument(`<${name === "id" && namedTags.has(operation.tag) ? "name-or-id" : name}>`);
+  for (const name of inPath) command.argument(`<${namedTags.has(referenceTag(name, operation.tag) ?? "") ? "name-or-id" : name}>`);
   for (const name of positional) command.argument(required.has(name) ? `<${name}>` : `[${name}]`);
   addFlags(command, isUpdate(operation) ? flags.map(keepPresent) : flags, required);
   if (operation.method !== "GET" && flags.length > 0) command.option("--from <file>", "read the whole input as JSON from a file, - for standard input; flags win over it");
@@ -86,7 +90,7 @@ async function run(call: Call, shared: Shared): Promise<void> {
   const { operation, inPath, positional, options } = call;
   const target = connection();
   const params: Record<string, string> = {};
-  for (const [index, name] of inPath.entries()) params[name] = name === "id" ? await resolveId(target, operation.tag, call.values[index] ?? "") : (call.values[index] ?? "");
+  for (const [index, name] of inPath.entries()) params[name] = await resolveId(target, referenceTag(name, operation.tag) ?? "", call.values[index] ?? "");
   const given = { ...(await fromFile(options["from"])), ...Object.fromEntries(positional.flatMap((name, index) => (call.values[inPath.length + index] === undefined ? [] : [[name, call.values[inPath.length + index]]]))), ...(await readFlags(call.flags, options)) };
   const input = await resolveReferences(target, call.flags, given);
   const present = isUpdate(operation) ? await presentFields(target, operation, params["id"] ?? "") : {};
