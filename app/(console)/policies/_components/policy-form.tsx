@@ -5,12 +5,13 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Controller, type UseFormReturn, useForm } from "react-hook-form";
 import type { z } from "zod";
+import { groupHex } from "@/contract/fingerprint.ts";
 import { policyCreate } from "@/contract/objects.ts";
 import { routes } from "@/app/_nav/routes.ts";
 import { type Outputs, useTRPC } from "@/app/_trpc/client.tsx";
 import { Button } from "@/app/_ui/button.tsx";
 import { Dialog } from "@/app/_ui/dialog.tsx";
-import { CheckField, TextAreaField, TextField } from "@/app/_ui/fields.tsx";
+import { CheckField, cleanLines, TextAreaField, TextField } from "@/app/_ui/fields.tsx";
 import { errorAt, Form, FormSection, showProblem } from "@/app/_ui/form.tsx";
 import { ActionError } from "@/app/_ui/notice.tsx";
 import { PageHeader, useTitle } from "@/app/_ui/page.tsx";
@@ -49,7 +50,10 @@ function PolicyFields({ initial, known, id, submit, cancelHref, save }: { initia
   });
   return (
     <>
-      <Form errors={errors} labels={labels} submit={submit} cancelHref={cancelHref} isBusy={preview.isPending || saving.isPending} onSubmit={(event) => void check(event)}>
+      <Form errors={errors} labels={labels} submit={submit} cancelHref={cancelHref} isBusy={preview.isPending || saving.isPending} onSubmit={(event) => {
+        for (const [index, gateway] of (form.getValues("gateways") ?? []).entries()) form.setValue(`gateways.${index}.pins`, cleanLines(gateway.pins));
+        void check(event);
+      }}>
         <TextField label="Name" placeholder="Field staff" error={errors.name?.message} {...form.register("name")} />
         <CheckField label="Enabled" hint="While it is disabled, it counts as if it were not there; its agents are refused unless another policy covers them." {...form.register("isEnabled")} />
         <FormSection title="Target groups">
@@ -147,7 +151,7 @@ function PolicyEdit({ policy }: { policy: Outputs["policy"]["get"] }) {
   const saved = useSaved();
   const href = routes.policies.detail(policy.id);
   const { name, isEnabled, requestProxy, channelProxy, note } = policy;
-  const gateways = policy.gateways.map(({ gatewayId, fqdn, port, pins }) => ({ gatewayId, fqdn, port, pins }));
+  const gateways = policy.gateways.map(({ gatewayId, fqdn, port, pins }) => ({ gatewayId, fqdn, port, pins: pins.map(groupHex) }));
   return (
     <>
       <PageHeader crumb={{ label: name, href }} title={`Change ${name}`} />

@@ -19,7 +19,7 @@ export function PolicyGatewayFields({ form }: { form: PolicyForm }) {
   const gateways = useQuery(useTRPC().gateway.list.queryOptions({ pageSize: 200 }));
   const { errors } = form.formState;
   const known = gateways.data?.rows ?? [];
-  const add = (gateway: GatewayRow) => append({ gatewayId: gateway.id, fqdn: gateway.publicNames[0] ?? "", port: gateway.publicPort, pins: gateway.fingerprint ? [gateway.fingerprint] : [] });
+  const add = (gateway: GatewayRow) => append({ gatewayId: gateway.id, fqdn: gateway.publicNames[0] ?? "", port: gateway.publicPort, pins: gateway.fingerprint ? [groupHex(gateway.fingerprint)] : [] });
   const own = errors.gateways?.root?.message ?? errors.gateways?.message;
   return (
     <FormSection title="Gateways" hint="Tried from top to bottom when the LAN does not answer.">
@@ -43,9 +43,9 @@ export function PolicyGatewayFields({ form }: { form: PolicyForm }) {
               </div>
               <Controller control={form.control} name={`gateways.${index}.pins`} render={({ field }) => (
                 <>
-                  <LinesField label="Pins" hint="SHA-256 fingerprints of the certificates it may present, one per line. Two while a pin is being changed." value={field.value.map(groupHex)} onChange={(lines) => field.onChange(cleanLines(lines).map(normaliseHex))} error={errorAt(errors, `gateways.${index}.pins`)} />
-                  {gateway?.fingerprint && !field.value.includes(gateway.fingerprint) && (
-                    <Notice tone="warn" title="None of these is what the gateway presents now." action={<Button size="small" onClick={() => field.onChange([...field.value, gateway.fingerprint])}>Add its fingerprint</Button>}>
+                  <LinesField label="Pins" hint="SHA-256 fingerprints of the certificates it may present, one per line. Two while a pin is being changed." value={field.value ?? []} onChange={field.onChange} error={errorAt(errors, `gateways.${index}.pins`)} />
+                  {gateway?.fingerprint && !(field.value ?? []).some((pin) => normaliseHex(pin) === gateway.fingerprint) && (
+                    <Notice tone="warn" title="None of these is what the gateway presents now." action={<Button size="small" onClick={() => field.onChange([...cleanLines(field.value ?? []), groupHex(gateway.fingerprint ?? "")])}>Add its fingerprint</Button>}>
                       Agents would refuse it.
                     </Notice>
                   )}
