@@ -13,7 +13,7 @@ const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => 
     const [verb, amount] = first.subarray(0, end).toString().split(" ");
     if (verb === "D") send(socket, Number(amount));
     else if (verb === "U") count(socket, first.length - end - 1, Number(amount));
-    else socket.write("!");
+    else socket.on("end", () => socket.end()).resume().write("!");
   });
 });
 

@@ -12,11 +12,15 @@ const job = JSON.parse(process.argv[2] ?? "{}") as Job;
 const cert = readFileSync(`${job.dir}/client.pem`);
 const key = readFileSync(`${job.dir}/client.key`);
 let session: Buffer | undefined;
+const tickets = new WeakMap<TLSSocket, Promise<Buffer>>();
 
 /** A tunnel that is ready for bytes: TLS done, and the CONNECT answered where there is one. */
 async function open(): Promise<TLSSocket> {
   const socket = connect({ host: job.host, port: job.port, cert, key, rejectUnauthorized: false, servername: "localhost", ...(session ? { session } : {}) });
   socket.setNoDelay(true);
+  // TLS 1.3 tickets come right after the handshake, long before the first byte of the back end.
+  const ticket = new Promise<Buffer>((resolve) => socket.once("session", resolve));
+  tickets.set(socket, ticket);
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
     socket.once("secureConnect", () => {
@@ -32,13 +36,12 @@ async function open(): Promise<TLSSocket> {
 async function one(): Promise<void> {
   const socket = await open();
   if (job.kind === "resumed" && session && !socket.isSessionReused()) throw new Error("the session was not resumed");
-  const ticket = job.kind === "resumed" && !session ? new Promise<Buffer>((resolve) => socket.once("session", resolve)) : undefined;
   socket.write("E\n");
   await new Promise<void>((resolve, reject) => {
     socket.once("data", () => resolve());
     socket.once("close", () => reject(new Error("closed before the byte came back")));
   });
-  if (ticket) session = await ticket;
+  if (job.kind === "resumed" && !session) session = await tickets.get(socket);
   await new Promise<void>((resolve) => {
     socket.once("close", () => resolve());
     socket.end();
