@@ -166,7 +166,7 @@ async function resolveReferences(target: Connection, flags: readonly Flag[], inp
   for (const { property, tag } of flags) {
     const value = resolved[property];
     if (tag === undefined || value === undefined || value === null) continue;
-    resolved[property] = Array.isArray(value) ? await Promise.all(value.map((one) => resolveId(target, tag, String(one)))) : await resolveId(target, tag, String(value));
+    resolved[property] = Array.isArray(value) ? await Promise.all(value.map((one) => resolveId(target, tag, String(one)))) : typeof value === "string" ? await resolveId(target, tag, value) : value;
   }
   return resolved;
 }

@@ -35,8 +35,7 @@ export function cell(value: unknown): string {
   if (value === null || value === undefined || value === "") return "-";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.length === 0 ? "-" : value.map(cell).join(", ");
-  if (typeof value === "object") return nameOf(value as Row);
-  return String(value);
+  return typeof value === "string" || typeof value === "number" ? String(value) : nameOf(value as Row);
 }
 
 /** `2026-11-23 00:10` in local time, or how long ago for the last day. */
@@ -55,8 +54,8 @@ export function time(value: unknown): string {
 const isoTime = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/;
 
 function nameOf(value: Row): string {
-  for (const key of ["name", "hostname", "label", "kind", "id"]) if (typeof value[key] === "string") return key === "kind" && typeof value["name"] === "string" ? `${String(value["kind"])} ${value["name"]}` : String(value[key]);
-  return JSON.stringify(value);
+  const name = ["name", "hostname", "label", "kind", "id"].map((key) => value[key]).find((text) => typeof text === "string");
+  return name ?? JSON.stringify(value);
 }
 
 function detailLines(value: unknown, indent: string): string[] {

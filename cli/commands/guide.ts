@@ -1,6 +1,6 @@
 /** guide status, check and run: the first run without a browser. */
 import type { Command } from "commander";
-import { z } from "zod";
+import type { z } from "zod";
 import { guideStep, guideSteps, guideView } from "../../contract/objects.ts";
 import { connection, type Connection } from "../config.ts";
 import { CliError, usage } from "../errors.ts";
