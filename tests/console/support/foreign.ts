@@ -1,0 +1,57 @@
+/** One object of every kind in an organisation, each with a marker in its name, so that a leak shows in any answer. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { db } from "../../../server/db.ts";
+import { makeAgent, makeGateway, makeGroup, makePolicy, type Organisation } from "./console.ts";
+
+/** In every name, text and address of the other organisation's objects; no answer may contain it. */
+export const marker = "foreign-marker";
+
+export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; user: string; invite: string; apiKey: string; session: string; organisation: string };
+
+/** Makes the objects and returns their ids. */
+export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
+  const api = organisation.as("administrator");
+  const site = (await api.site.create({ name: `${marker} site`, kind: "intranet", subnets: ["10.99.0.0/16"] })).id;
+  const server = (await api.server.create({ name: `${marker} server`, kind: "site", names: [`${marker}.example.com`], siteIds: [site] })).id;
+  const gateway = await makeGateway(organisation, `${marker} gateway`);
+  const agent = await makeAgent(organisation, { hostname: `${marker}-pc` });
+  const group = await makeGroup(organisation, [agent], `${marker} group`);
+  const policy = await makePolicy(organisation, [group], { name: `${marker} policy`, gatewayId: gateway });
+  const people = await makePeople(organisation.id);
+  await makeActivity(organisation.id, { gateway, agent, server });
+  return { site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
+}
+
+async function makePeople(organisationId: string): Promise<Pick<Ids, "user" | "invite" | "apiKey" | "session">> {
+  const soon = new Date(Date.now() + 3_600_000);
+  const user = await db().user.create({ data: { id: `user-${randomUUID()}`, name: `${marker} person`, email: `${marker}-${randomUUID().slice(0, 8)}@example.com`, memberships: { create: { organisationId, role: "administrator" } } } });
+  const session = await db().session.create({ data: { id: `session-${randomUUID()}`, token: randomUUID(), expiresAt: soon, userId: user.id, ipAddress: marker } });
+  const invite = await db().invite.create({ data: { organisationId, email: `${marker}-invited@example.com`, role: "auditor", secretHash: randomUUID(), expiresAt: soon } });
+  const apiKey = await db().apiKey.create({ data: { organisationId, name: `${marker} key`, nameKey: `${marker} key`, role: "auditor", prefix: "spk_", secretHash: randomUUID(), createdByName: marker, expiresAt: soon } });
+  return { user: user.id, invite: invite.id, apiKey: apiKey.id, session: session.id };
+}
+
+async function makeTrust(organisationId: string, group: string): Promise<Pick<Ids, "certificate" | "bundle">> {
+  const now = new Date();
+  const later = new Date(now.getTime() + 86_400_000);
+  const fingerprint = randomBytes(32).toString("hex");
+  const certificate = await db().certificate.create({ data: { organisationId, purpose: "imported", name: marker, subject: `CN=${marker}`, names: [marker], issuer: `CN=${marker}`, serial: "01", keyType: "EC P-256", fingerprint, thumbprintSha1: fingerprint.slice(0, 40), publicKeySha256: fingerprint, notBefore: now, notAfter: later, pem: marker, chainPem: marker, sealedKey: new Uint8Array([1]) } });
+  const bundle = await db().bundle.create({ data: { organisationId, name: `${marker} bundle`, nameKey: `${marker} bundle`, platform: "linux-x64", usesMax: 1, expiresAt: later, groupIds: [group], stamp: { managementServer: marker, gateways: [marker] }, createdByName: marker } });
+  return { certificate: certificate.id, bundle: bundle.id };
+}
+
+async function makeActivity(organisationId: string, ids: { gateway: string; agent: string; server: string }): Promise<void> {
+  const at = new Date();
+  await db().refusal.create({ data: { id: randomUUID(), organisationId, gatewayId: ids.gateway, agentId: ids.agent, at, code: "policy-none", detail: marker, connectionId: marker, source: marker, target: marker } });
+  await db().gatewayLog.create({ data: { gatewayId: ids.gateway, at, level: "info", message: marker, fields: {} } });
+  await db().agentLog.create({ data: { agentId: ids.agent, at, line: marker } });
+  await db().tunnel.create({ data: { connectionId: `${marker}-${randomUUID()}`, organisationId, gatewayId: ids.gateway, agentId: ids.agent, serverId: ids.server, source: marker, step: "proxying", openedAt: at, lastByteAt: at, bytesUp: 1n, bytesDown: 1n } });
+  await db().gatewaySample.create({ data: { gatewayId: ids.gateway, at, tunnels: 77_777, bytesUp: 1n, bytesDown: 1n } });
+}
+
+/** Ids that exist nowhere, in the same forms. */
+export function missingIds(): Ids {
+  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "invite", "apiKey", "organisation"] as const;
+  const ids = Object.fromEntries(names.map((name) => [name, randomUUID()])) as Omit<Ids, "user" | "session">;
+  return { ...ids, user: `user-${randomUUID()}`, session: `session-${randomUUID()}` };
+}
