@@ -88,7 +88,7 @@ async function admit(exchange: Exchange): Promise<AgentPeer | undefined> {
   if (peer.kind === "bundle") return refuse(exchange, { ...peer, code: "target-not-for-bundle", detail: "an enrolment bundle may only enrol", agentId: null });
   if (peer.kind === "probe") return answerProbe(exchange, peer);
   const instance = instanceOf(request);
-  const verdict = await proveAgent(context.db, { organisationId: peer.organisationId, agentId: peer.agentId, certificateId: peer.certificateId, instance });
+  const verdict = await proveAgent(callerFor(exchange, peer), { agentId: peer.agentId, instance });
   if (verdict.kind === "clone") return refuse(exchange, { ...peer, code: "certificate-superseded", detail: "a newer run of the agent speaks with the same identity: two machines share one disk image; re-enrol one of them" });
   await settleCertificates(callerFor(exchange, peer), peer.agentId, peer.certificateId);
   return peer;

@@ -13,6 +13,7 @@ import type { Caller } from "../caller.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import { issueFromCsr, readRequest } from "../certificate/issue.ts";
 import { publishLive } from "../change/publish.ts";
+import { writeInOrganisation } from "../object/write.ts";
 import { recordSpent, type SpentToken, spendToken } from "../token/spend.ts";
 
 /** What the connection proved about the caller before enrolment: nothing, a bundle's bootstrap identity, or an agent's own. */
@@ -21,7 +22,7 @@ export type PresentedIdentity = { kind: "none" } | { kind: "bundle"; bundleId: s
 /** Throws `token-refused`, `csr-refused`, `key-reused` or `rate-limited`. */
 export async function enrolAgent(caller: Caller, input: AgentEnrolment, presented: PresentedIdentity, now: Date = new Date()): Promise<AgentEnrolmentReply> {
   const { publicKeySha256 } = await readRequest(input.csrPem);
-  return caller.db.$transaction(async (tx) => {
+  return writeInOrganisation(caller, async (tx) => {
     const { token, previousCertificateId } = await spendToken(tx, { kind: "agent", secret: input.secret, publicKeySha256, organisationId: caller.organisationId, source: caller.source });
     // A token of another bundle than the certificate on this connection is refused like an unknown one.
     if (presented.kind === "bundle" && token.bundleId !== presented.bundleId) throw new ConsoleError("token-refused");

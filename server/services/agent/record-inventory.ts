@@ -5,10 +5,11 @@ import { notFound } from "../../errors.ts";
 import { applyGroupRules } from "../agent-group/apply-group-rules.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
+import { writeInOrganisation } from "../object/write.ts";
 
 export async function recordInventory(caller: Caller, agentId: string, inventory: Inventory, now: Date = new Date()): Promise<void> {
   const safe = withoutNul(inventory);
-  await caller.db.$transaction(async (tx) => {
+  await writeInOrganisation(caller, async (tx) => {
     const { count } = await tx.agent.updateMany({
       where: { id: agentId, organisationId: caller.organisationId },
       data: {
