@@ -1,5 +1,6 @@
 /** Takes a PKCS#12 file apart with node-forge: certificates and keys as DER. What they are worth is decided by others (H8). Blocks while it derives keys; run it in a worker. */
 import forge from "node-forge";
+import "./pbes2.ts";
 import { derivationRounds, derivationRoundsMax } from "./derivation-bounds.ts";
 import { ImportProblem } from "./import-result.ts";
 

@@ -14,7 +14,7 @@ export function keyBlocks(pem: string): string[] {
 /** Throws ImportProblem when the password is missing or wrong, when it asks for too much work, or when it is no key. */
 export function readPrivateKey(block: string, password: string | undefined): KeyObject {
   const isEncrypted = block.includes("BEGIN ENCRYPTED PRIVATE KEY") || /Proc-Type: 4,ENCRYPTED/.test(block);
-  if (isEncrypted && !password) throw new ImportProblem("certificate-password", "password", "The private key is encrypted; give its password.");
+  if (isEncrypted && !password) throw new ImportProblem("certificate-password", "password", "The private key is encrypted and needs its password.");
   if (block.includes("BEGIN ENCRYPTED PRIVATE KEY")) demandLittleWork(block);
   try {
     return createPrivateKey(isEncrypted ? { key: block, passphrase: password ?? "" } : block);
