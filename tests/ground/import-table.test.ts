@@ -18,7 +18,7 @@ type Room = {
 };
 
 const contract = /^contract\//;
-const serverGround = /^server\/(env|log|errors|version)\.ts$/;
+const serverGround = /^server\/(env|log|errors|version|project-root)\.ts$/;
 const database = /^(@prisma\/|pg$|prisma$)/;
 const pages = /^(react|react-dom|next)$/;
 const builtIn = /^node:/;
