@@ -40,13 +40,15 @@ export class ControlBench {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sallyport-control-"));
     process.env["SALLYPORT_DATA"] = path.join(folder, "data");
     process.env["SALLYPORT_MASTER_KEY"] ??= randomBytes(32).toString("base64");
+    const port = await freePort();
+    process.env["SALLYPORT_CONTROL_PORT"] = String(port);
     const { db } = await import("../../server/db.ts");
     const { log } = await import("../../server/log.ts");
     log.level = process.env["SALLYPORT_TEST_LOG"] ?? "silent";
     const { bootstrap } = await import("../../server/services/organisation/bootstrap.ts");
     const { systemCaller } = await import("../../server/services/caller.ts");
     const { organisationId } = await bootstrap(db());
-    return new ControlBench(folder, db(), systemCaller(organisationId, "test"), await startControlAt(0));
+    return new ControlBench(folder, db(), systemCaller(organisationId, "test"), await startControlAt(port));
   }
 
   /** Ends the control channel as a crash of the console would look to gateways, or starts it again on the same port. */

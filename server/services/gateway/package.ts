@@ -5,14 +5,12 @@ import { notFound } from "../../errors.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { createToken } from "../token/create.ts";
+import { gatewayPackageName, gatewayTokenMs, warmGatewayPackage } from "./package-content.ts";
 
 const linkMs = 15 * 60_000;
-/** How long somebody has to carry the package or the token to the gateway's machine. */
-export const gatewayTokenMs = 7 * 86_400_000;
-
 /** Makes the link (15 minutes, one use) and a token. What the link serves is packed at the download, with a token of its own. */
 export async function createGatewayPackage(caller: Caller, input: { id: string }): Promise<z.infer<typeof gatewayPackageReply>> {
-  return await caller.db.$transaction(async (tx) => {
+  const reply = await caller.db.$transaction(async (tx) => {
     const gateway = await tx.gateway.findFirst({ where: { id: input.id, organisationId: caller.organisationId }, select: { id: true, name: true } });
     if (!gateway) throw notFound("gateway", input.id);
     const token = await createToken(tx, caller, { kind: "gateway", gatewayId: gateway.id, expiresAt: new Date(Date.now() + gatewayTokenMs) });
@@ -23,10 +21,6 @@ export async function createGatewayPackage(caller: Caller, input: { id: string }
     await recordAudit(tx, caller, { action: "gateway.package", target: { kind: "gateway", id: gateway.id, name: gateway.name } });
     return { url: `/api/download/${link.id}`, fileName: gatewayPackageName(gateway.name), expiresAt: link.expiresAt.toISOString(), token: token.text };
   });
-}
-
-/** `sallyport-gateway-<name>.tar.gz`, in letters that every file system and shell takes. */
-export function gatewayPackageName(gatewayName: string): string {
-  const plain = gatewayName.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "gateway";
-  return `sallyport-gateway-${plain}.tar.gz`;
+  warmGatewayPackage();
+  return reply;
 }
