@@ -1,5 +1,6 @@
 /** The console's environment, parsed once and frozen; the only reader of process.env in the console. All problems are reported together. */
 import { z } from "zod";
+import { cidr, ipAddress } from "../contract/names.ts";
 import { emailAddress, password } from "../contract/objects.ts";
 
 const portText = z.coerce.number().int().min(1).max(65535);
@@ -14,6 +15,8 @@ const schema = z.object({
   SALLYPORT_CONSOLE_PORT: portText.default(3000),
   /** The one address people open; cookies, Origin checks and links are made for it. */
   SALLYPORT_CONSOLE_URL: z.url().optional(),
+  /** Reverse proxies in front of the console: addresses or subnets, comma-separated. Only these are believed when they name the client in X-Forwarded-For. */
+  SALLYPORT_TRUSTED_PROXIES: z.string().default("").transform((text) => text.split(",").map((part) => part.trim()).filter((part) => part !== "")).pipe(z.array(z.union([ipAddress, cidr], { error: "expected addresses or subnets such as 10.0.0.5,10.1.0.0/16" })).max(100)),
   SALLYPORT_AGENT_SITE_HOST: z.string().default("::"),
   SALLYPORT_AGENT_SITE_PORT: portText.default(4726),
   SALLYPORT_CONTROL_HOST: z.string().default("::"),

@@ -12,6 +12,7 @@ import { db } from "../db.ts";
 import { ConsoleError } from "../errors.ts";
 import { log } from "../log.ts";
 import { clearAttempts, giveBackAttempt, signInLimits, takeAttempt } from "../services/attempts/take.ts";
+import { fullAddress } from "../services/attempts/network.ts";
 import { recordSignIn } from "../services/user/record-sign-in.ts";
 import { answering, answerJson } from "./answer.ts";
 import { auth } from "./better-auth.ts";
@@ -37,7 +38,7 @@ async function signIn(request: Request, requestId: string): Promise<Response> {
   const parsed = credentials.safeParse(parseJson(await request.text()));
   if (!parsed.success) throw new ConsoleError("input-invalid", "Give an e-mail address and a password.", { cause: parsed.error });
   const source = sourceOf(request.headers);
-  const limits = { source: signInLimits.source(source ?? "unknown"), account: signInLimits.account(parsed.data.email) };
+  const limits = { source: signInLimits.source(source ?? "unknown"), account: signInLimits.account(parsed.data.email, await knownSource(parsed.data.email, source)) };
   await takeAttempt(db(), limits.source);
   await takeAttempt(db(), limits.account);
   const answer = await auth().api.signInEmail({ body: parsed.data, headers: withoutCookies(request.headers), asResponse: true });
@@ -47,6 +48,13 @@ async function signIn(request: Request, requestId: string): Promise<Response> {
   await endSessionOf(request);
   await recordSignIn({ db: db(), requestId, source }, user);
   return answerJson({ user }, 200, cookieOf(answer));
+}
+
+/** The source when the account has a session from it; asked for unknown accounts alike. */
+async function knownSource(email: string, source: string | null): Promise<string | null> {
+  if (source === null) return null;
+  const sessions = await db().session.count({ where: { ipAddress: fullAddress(source), user: { email } } });
+  return sessions > 0 ? source : null;
 }
 
 const signedIn = z.object({ user: z.object({ id: z.string(), name: z.string(), email: z.string() }) });

@@ -3,6 +3,7 @@ import "../support/with-database.ts";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Doors, startDoors } from "../support/console-doors.ts";
 import { db } from "../../server/db.ts";
+import { signInLimits, takeAttempt } from "../../server/services/attempts/take.ts";
 import { createOwner, ensureSetupLink } from "../../server/services/user/set-up.ts";
 import { callerFromRequest, recheckCaller } from "../../server/auth/session.ts";
 import type { Caller } from "../../server/services/caller.ts";
@@ -139,6 +140,22 @@ describe("sign-in", () => {
     expect(statuses.slice(0, 10)).toEqual(Array(10).fill(401));
     expect(statuses.slice(10)).toEqual([429, 429]);
     expect((await signIn("ana@example.com")).status).toBe(429);
+  });
+
+  it("lets a person in from where they are signed in, while strangers' guesses are refused [T35]", async () => {
+    await owner();
+    const strangers = signInLimits.account("ana@example.com", null);
+    for (let index = 0; index < 11; index += 1) await takeAttempt(db(), strangers).catch(() => {});
+    expect(await codeOf(takeAttempt(db(), strangers))).toBe("rate-limited");
+    expect((await signIn("ana@example.com")).status).toBe(200);
+    await db().session.deleteMany();
+    expect((await signIn("ana@example.com")).status).toBe(429);
+  });
+
+  it("counts an IPv6 network as one source [T35]", async () => {
+    for (let index = 0; index < 20; index += 1) await takeAttempt(db(), signInLimits.source(`2001:db8:1:2::${index.toString(16)}`));
+    expect(await codeOf(takeAttempt(db(), signInLimits.source("2001:db8:1:2:ffff::1")))).toBe("rate-limited");
+    expect(await codeOf(takeAttempt(db(), signInLimits.source("2001:db8:1:3::1")))).toBe("passed");
   });
 
   it("limits guessing per source over many accounts, counting parallel tries, whatever address headers claim [T35]", async () => {

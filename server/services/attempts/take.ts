@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Db } from "../../db.ts";
 import { ConsoleError } from "../../errors.ts";
+import { networkOf } from "./network.ts";
 
 export type AttemptLimit = {
   /** What is being guessed, such as `sign-in`. */
@@ -19,15 +20,16 @@ const minute = 60_000;
 
 /** Twenty tries a source in five minutes, ten an account in fifteen. */
 export const signInLimits = {
-  source: (address: string): AttemptLimit => ({ kind: "sign-in source", key: address, max: 20, windowMs: 5 * minute }),
-  account: (email: string): AttemptLimit => ({ kind: "sign-in account", key: email.toLowerCase(), max: 10, windowMs: 15 * minute }),
+  source: (address: string): AttemptLimit => ({ kind: "sign-in source", key: networkOf(address), max: 20, windowMs: 5 * minute }),
+  /** A source that the account has a session from counts for itself, so that a stranger's guesses do not lock the owner out. */
+  account: (email: string, knownSource: string | null): AttemptLimit => ({ kind: "sign-in account", key: `${email.toLowerCase()} ${knownSource ?? "anywhere"}`, max: 10, windowMs: 15 * minute }),
 };
 
 /** Ten wrong one-time links a source in fifteen minutes. */
-export const linkLimit = (address: string): AttemptLimit => ({ kind: "link source", key: address, max: 10, windowMs: 15 * minute });
+export const linkLimit = (address: string): AttemptLimit => ({ kind: "link source", key: networkOf(address), max: 10, windowMs: 15 * minute });
 
 /** Thirty wrong API keys a source in five minutes. */
-export const apiKeyLimit = (address: string): AttemptLimit => ({ kind: "api-key source", key: address, max: 30, windowMs: 5 * minute });
+export const apiKeyLimit = (address: string): AttemptLimit => ({ kind: "api-key source", key: networkOf(address), max: 30, windowMs: 5 * minute });
 
 /** Counts one attempt. Throws `rate-limited` with the time to wait once more than `max` fell into the window. */
 export async function takeAttempt(database: Db, limit: AttemptLimit): Promise<void> {

@@ -10,7 +10,7 @@ import type { Caller } from "../caller.ts";
 /** Throws `not-allowed` for API keys, `input-invalid` for a wrong current password, `rate-limited` after ten wrong ones. */
 export async function changePassword(caller: Caller, input: z.output<typeof passwordChange>): Promise<void> {
   if (caller.actor.kind !== "user") throw new ConsoleError("not-allowed", "An API key has no password.");
-  const limit = { ...signInLimits.account(caller.actor.id), kind: "password change" };
+  const limit = { ...signInLimits.account(caller.actor.id, null), kind: "password change" };
   await takeAttempt(caller.db, limit);
   const account = await caller.db.account.findFirst({ where: { userId: caller.actor.id, providerId: "credential" }, select: { id: true, password: true } });
   if (!account?.password || !(await verifyPassword({ hash: account.password, password: input.current }))) {
