@@ -1,5 +1,6 @@
 import "../support/with-database.ts";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { GroupRule } from "../../contract/objects.ts";
 import { agentState } from "../../contract/states.ts";
 import { db } from "../../server/db.ts";
 import { applyGroupRules } from "../../server/services/agent-group/apply-group-rules.ts";
@@ -105,7 +106,7 @@ describe("agents", () => {
 });
 
 describe("dynamic groups", () => {
-  const inBerlin = { match: "any", conditions: [{ field: "address", operator: "in-subnet", value: "10.30.0.0/16" }, { field: "hostname", operator: "starts-with", value: "ber-" }] } as const;
+  const inBerlin: GroupRule = { match: "any", conditions: [{ field: "address", operator: "in-subnet", value: "10.30.0.0/16" }, { field: "hostname", operator: "starts-with", value: "ber-" }] };
 
   it("finds its members when it is made, when its rule changes, and when an agent changes [S1-55]", async () => {
     const other = await makeOrganisation();
