@@ -11,7 +11,7 @@ import { type Caller, systemCaller } from "../../../server/services/caller.ts";
 import { bootstrap } from "../../../server/services/organisation/bootstrap.ts";
 import { createToken } from "../../../server/services/token/create.ts";
 import type { AgentStatus } from "../../../agent/status.ts";
-import { freePort } from "../../support/sockets.ts";
+import { freePort, until } from "../../support/sockets.ts";
 
 export const root = path.resolve(import.meta.dirname, "..", "..", "..");
 export const runtimes = { node: process.execPath, bun: path.join(root, "node_modules", "@oven", "bun-linux-x64", "bin", "bun") } as const;
@@ -35,7 +35,7 @@ export async function startSite(): Promise<TestSite> {
   return { port, organisationId, caller: systemCaller(organisationId, "test"), site };
 }
 
-export async function agentToken(site: TestSite, extra: { agentId?: string; groupIds?: string[]; usesMax?: number; expiresAt?: Date } = {}): Promise<string> {
+export async function agentToken(site: Pick<TestSite, "caller">, extra: { agentId?: string; groupIds?: string[]; usesMax?: number; expiresAt?: Date } = {}): Promise<string> {
   const { expiresAt = new Date(Date.now() + 3_600_000), ...rest } = extra;
   const { text } = await db().$transaction((tx) => createToken(tx, site.caller, { kind: "agent", expiresAt, ...rest }));
   return text;
@@ -76,6 +76,27 @@ export function startAgent(runtime: RuntimeName, stateDir: string): RunningAgent
   };
   afterAll(() => stop("SIGKILL"));
   return { stateDir, child, status: () => readStatusFile(stateDir), log: () => output, stop };
+}
+
+/** Enrols with a token of these groups and runs; resolves once it is fully connected. */
+export async function enrolledAgent(site: Pick<TestSite, "caller">, runtime: RuntimeName, groupIds: string[]): Promise<RunningAgent> {
+  const state = temporaryDir();
+  const enrolled = await agentCommand(runtime, ["enrol", "--token-file", "-", "--state", state], { input: await agentToken(site, { groupIds }) });
+  if (enrolled.code !== 0) throw new Error(`could not enrol: ${enrolled.stdout}${enrolled.stderr}`);
+  const agent = startAgent(runtime, state);
+  await agentReaches(agent, (status) => status.step === "fully-connected", "fully connected", 20_000);
+  return agent;
+}
+
+/** Waits until the agent's own status fits; says what it logged when it does not. */
+export async function agentReaches(agent: RunningAgent, fits: (status: AgentStatus) => boolean, what: string, timeoutMs = 10_000): Promise<AgentStatus> {
+  await until(() => {
+    const status = agent.status();
+    return status !== undefined && fits(status);
+  }, what, timeoutMs).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${agent.log()}\n${JSON.stringify(agent.status())}`);
+  });
+  return agent.status() as AgentStatus; // it fitted a moment ago
 }
 
 function readStatusFile(stateDir: string): AgentStatus | undefined {
