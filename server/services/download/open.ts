@@ -2,12 +2,12 @@
 import type { Readable } from "node:stream";
 import { notFound } from "../../errors.ts";
 import { buildBundle } from "../bundle/build.ts";
-import type { Caller } from "../caller.ts";
+import { type Caller, demandRole } from "../caller.ts";
 import { openGatewayPackage } from "../gateway/package-content.ts";
 
 export type OpenDownload = { fileName: string; contentType: string; stream: Readable };
 
-/** Throws `not-found` alike for an unknown, foreign, used or expired link. */
+/** Throws `not-found` alike for an unknown, foreign, used or expired link; `not-allowed` when the person's role was lowered since the link was made. */
 export async function openDownload(caller: Caller, linkId: string): Promise<OpenDownload> {
   const now = new Date();
   const mine = { id: linkId, organisationId: caller.organisationId, createdById: caller.actor.id };
@@ -16,8 +16,10 @@ export async function openDownload(caller: Caller, linkId: string): Promise<Open
   if (!link) throw notFound("download", linkId);
   switch (link.kind) {
     case "bundle":
+      demandRole(caller, "operate");
       return buildBundle(caller, link.targetId);
     case "gateway-package":
+      demandRole(caller, "administer");
       return openGatewayPackage(caller, link.targetId);
     default:
       throw notFound("download", linkId);
