@@ -1,4 +1,5 @@
 /** Waits at start until the database answers, and says in a sentence why it does not. */
+import { lookup } from "node:dns/promises";
 import type { Db } from "./db.ts";
 import { log } from "./log.ts";
 import { StartProblem } from "./start-problem.ts";
@@ -26,15 +27,21 @@ export async function databaseProblem(database: Db): Promise<DatabaseProblem | n
     await database.$queryRaw`SELECT 1`;
     return null;
   } catch (cause) {
-    return explain(cause);
+    const problem = explain(cause);
+    return (await isUnknownHost(cause)) ? { sentence: "The host in DATABASE_URL does not resolve; correct it, or the name service.", isPassing: false, cause } : problem;
   }
+}
+
+/** The driver says only that nothing was reached; whether the name is at fault is asked again. */
+async function isUnknownHost(cause: unknown): Promise<boolean> {
+  const [, host] = /"kind":"DatabaseNotReachable","host":"([^"]+)"/.exec(textOf(cause)) ?? [];
+  return host !== undefined && (await lookup(host).then(() => false, () => true));
 }
 
 /** SQLSTATE and system codes that a person can act on (PostgreSQL appendix A). */
 const sentences: readonly { pattern: RegExp; sentence: string; isPassing: boolean }[] = [
   { pattern: /28P01|28000|password authentication failed|P1000/i, sentence: "The database refused the user or password in DATABASE_URL; correct it.", isPassing: false },
   { pattern: /3D000|P1003|database .* does not exist|DatabaseDoesNotExist/i, sentence: "The database named in DATABASE_URL does not exist; create it, or correct the name.", isPassing: false },
-  { pattern: /ENOTFOUND|EAI_AGAIN/, sentence: "The host in DATABASE_URL does not resolve; correct it, or the name service.", isPassing: false },
   { pattern: /ECONNREFUSED|P1001|DatabaseNotReachable/, sentence: "Nothing answers at the host and port in DATABASE_URL; start PostgreSQL there, or correct it.", isPassing: true },
   { pattern: /57P03|starting up|shutting down|57P01/, sentence: "The database is starting or stopping.", isPassing: true },
   { pattern: /53300|too many (clients|connections)/i, sentence: "The database has no connection left; raise max_connections.", isPassing: true },

@@ -13,6 +13,9 @@ const headBytesMax = 16 * 1024;
 /** Open connections at once; beyond it new ones are dropped by the server. */
 const connectionsMax = 2_000;
 
+/** What Node's parser complains of, as the answer that fits; anything else is a bad request. */
+const statusLines: Record<string, string> = { HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large", ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout" };
+
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 export type Readiness = { kind: "ready" } | { kind: "not-ready"; reason: string };
 export type HttpOptions = {
@@ -32,8 +35,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.maxConnections = connectionsMax;
   server.maxHeadersCount = 100;
   server.on("request", (request, response) => void answer(options, request, response));
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (socket.writable) socket.end(`HTTP/1.1 ${statusLines[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     else socket.destroy();
   });
   server.on("upgrade", (_request, socket) => socket.destroy());
