@@ -57,7 +57,7 @@ async function pack(source: string, file: string, tag: string, bytes: number): P
     yield padding(bytes);
   }
   await pipeline(Readable.from(entry()), zlib.createGzip({ level: gzipLevel, chunkSize: 1024 * 1024 }), fs.createWriteStream(draft, { mode: 0o600 }));
-  const { size: gzipBytes } = await fs.promises.stat(draft);
+  const { size: gzipBytes } = await fs.promises.stat(/* turbopackIgnore: true */ draft);
   const part = { name: "runtime", bytes, sha256: hash.digest("hex"), gzipBytes, source: tag };
   await fs.promises.rename(draft, file);
   await fs.promises.writeFile(`${file}.json`, JSON.stringify(part), { mode: 0o600 });
