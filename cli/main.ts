@@ -1,5 +1,6 @@
 /** The `sallyport` command: nouns and verbs over /api/v1. Exit codes: 0 done, 1 refused or failed, 2 the command line does not fit. */
 import { Command, CommanderError } from "commander";
+import about from "../package.json" with { type: "json" };
 import { addBundle } from "./commands/bundle.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addGateway } from "./commands/gateway.ts";
@@ -28,6 +29,7 @@ export async function main(args: readonly string[], screen: Screen = terminal): 
 export function buildProgram(shared: Shared): Command {
   const program = new Command("sallyport")
     .description("Manage Sallyport from a terminal or a script: everything the console can do, over its REST API.")
+    .version(about.version, "-V, --version", "print the version")
     .option("--json", "print the console's answer as JSON; errors too, on the error stream")
     .showHelpAfterError("(add --help for what it takes)")
     .showSuggestionAfterError()

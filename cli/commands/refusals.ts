@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { refusalRows } from "../../contract/objects.ts";
 import { columnsFor } from "../columns.ts";
 import { connection, type Connection } from "../config.ts";
-import { usage } from "../errors.ts";
+import { CliError, usage } from "../errors.ts";
 import { nounCommand, type Shared, show } from "../generic.ts";
 import { callApi } from "../http.ts";
 import { plain } from "../output.ts";
@@ -14,6 +14,8 @@ type Refusal = ReturnType<typeof refusalRows.parse>["rows"][number];
 
 /** How often --follow asks, ms. */
 const followEveryMs = 1_000;
+/** How far back each question reaches, ms; an outage of the console that is longer loses lines here, not in the list. */
+const overlapMs = 5 * 60_000;
 
 export function addRefusals(program: Command, shared: Shared): void {
   nounCommand(program, "refusals")
@@ -41,7 +43,7 @@ async function list(options: Options, shared: Shared): Promise<void> {
   await follow(target, query, first.rows, shared);
 }
 
-/** Runs until interrupted. The window overlaps, since reports arrive up to two seconds late; ids keep lines single. */
+/** Runs until interrupted. The windows overlap, since reports arrive late; ids keep lines single. */
 async function follow(target: Connection, query: Record<string, unknown>, before: readonly Refusal[], shared: Shared): Promise<void> {
   const seen = new Set<string>();
   let rows: readonly Refusal[] = before;
@@ -53,7 +55,19 @@ async function follow(target: Connection, query: Record<string, unknown>, before
     }
     if (seen.size > 10_000) for (const id of [...seen].slice(0, 5_000)) seen.delete(id);
     await new Promise((resolve) => setTimeout(resolve, followEveryMs));
-    rows = (await read(target, { ...query, pageSize: 200, since: new Date(Date.now() - 60_000).toISOString() })).rows;
+    rows = await readAgain(target, { ...query, pageSize: 200, since: new Date(Date.now() - overlapMs).toISOString() }, shared);
+  }
+}
+
+/** A console that restarts is waited for; a refused key is not. */
+async function readAgain(target: Connection, query: Record<string, unknown>, shared: Shared): Promise<readonly Refusal[]> {
+  try {
+    return (await read(target, query)).rows;
+  } catch (error) {
+    if (!(error instanceof CliError) || !["unreachable", "database-unavailable", "not-the-console"].includes(error.code)) throw error;
+    shared.screen.err(`${new Date().toISOString()}  ${plain(error.message)}; trying again\n`);
+    await new Promise((resolve) => setTimeout(resolve, 4 * followEveryMs));
+    return [];
   }
 }
 

@@ -209,6 +209,19 @@ describe("the tRPC door", () => {
     expect((await trpc(`site.list?input=${encodeURIComponent('{"__proto__":{"a":1}}')}`, { headers: { cookie: session } })).status).toBe(400);
   });
 
+  it("refuses the next call of a person who was lowered or removed while the page is open [T34]", async () => {
+    const session = await cookie();
+    const create = (name: string) => trpc("site.create", { method: "POST", headers: { cookie: session, origin: doors.url, "content-type": "application/json" }, body: JSON.stringify({ name, kind: "intranet" }) });
+    expect((await create("Berlin")).status).toBe(200);
+    await db().membership.updateMany({ where: { organisationId }, data: { role: "auditor" } });
+    const lowered = await create("Bonn");
+    expect([lowered.status, await codeOf(lowered)]).toEqual([403, "not-allowed"]);
+    await db().membership.deleteMany({ where: { organisationId } });
+    const removed = await create("Kiel");
+    expect([removed.status, await codeOf(removed)]).toEqual([401, "not-signed-in"]);
+    expect(await db().site.count({ where: { organisationId } })).toBe(1);
+  });
+
   it("closes an open stream within five seconds of the session's end [T34]", async () => {
     const session = await cookie();
     const stream = await trpc("live.changes", { headers: { cookie: session, accept: "text/event-stream" } });
