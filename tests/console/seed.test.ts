@@ -1,0 +1,28 @@
+import "../support/with-database.ts";
+import { describe, expect, it } from "vitest";
+import { seedDemo, seedSizes } from "../../prisma/seed/demo.ts";
+import { db } from "../../server/db.ts";
+import { makeOrganisation } from "./support/console.ts";
+
+describe("the demo data", () => {
+  it.each(seedSizes.map((rows) => [rows]))("fills every list of a new organisation with %i rows that the procedures can show", { timeout: 60_000 }, async (rows) => {
+    const org = await makeOrganisation();
+    await seedDemo(db(), org.id, rows);
+    const api = org.as("owner");
+    const lists = await Promise.all([api.site.list({ search: "office" }), api.server.list({ kind: "site" }), api.agent.list({}), api.agentGroup.list({}), api.policy.list({}), api.bundle.list({}), api.user.list({}), api.refusal.list({}), api.apiKey.list({})]);
+    expect(lists.map((list) => list.total)).toEqual(lists.map(() => rows));
+    expect((await api.gateway.list({})).total).toBe(Math.min(rows, 60));
+    await api.certificate.list({});
+    await api.overview.view();
+    expect(await api.audit.verify()).toMatchObject({ isIntact: true });
+    for (const { id } of (await api.agent.list({ pageSize: 3 })).rows) await api.agent.get({ id });
+    for (const { id } of (await api.gateway.list({ pageSize: 3 })).rows) await api.gateway.get({ id });
+    for (const { id } of (await api.policy.list({ pageSize: 3 })).rows) await api.policy.get({ id });
+  });
+
+  it("does not touch an organisation that is in use", async () => {
+    const org = await makeOrganisation();
+    await seedDemo(db(), org.id, 3);
+    await expect(seedDemo(db(), org.id, 3)).rejects.toThrow("has agents already");
+  });
+});
