@@ -24,7 +24,8 @@ export class RefusalQueue {
 
   add(facts: RefusalFacts, nowMs = Date.now()): void {
     this.total += 1;
-    const key = `${facts.code} ${facts.source} ${facts.listenerId ?? ""} ${facts.target ?? ""} ${facts.certificate?.fingerprint ?? ""}`;
+    // The source without its port: a client that tries again does so from another one.
+    const key = `${facts.code} ${facts.source.replace(/:\d+$/, "")} ${facts.listenerId ?? ""} ${facts.target ?? ""} ${facts.certificate?.fingerprint ?? ""}`;
     const same = this.#waiting.get(key);
     if (same && nowMs - same.atMs < sameWithinMs) {
       same.refusal.count += 1;

@@ -195,6 +195,7 @@ export async function readAll(socket: net.Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   return await new Promise((resolve) => {
     const done = (): void => resolve(Buffer.concat(chunks));
+    if (socket.readableEnded || socket.closed) done();
     socket.on("data", (chunk: Buffer) => void chunks.push(chunk)).on("end", done).on("close", done).resume();
   });
 }

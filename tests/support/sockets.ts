@@ -1,4 +1,5 @@
 /** Plain TCP servers for tests that count what reaches them, and free ports. All listen on loopback. */
+import { spawn } from "node:child_process";
 import net from "node:net";
 
 /** A port that was free a moment ago. */
@@ -63,4 +64,21 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     if (performance.now() > deadline) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** A port whose SYNs are dropped, like behind a firewall: a stopped process listens on it and its queue is full. */
+export async function blackHole(): Promise<{ port: number; close: () => void }> {
+  const script = "require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, function () { process.stdout.write(this.address().port + '\\n', () => process.kill(process.pid, 'SIGSTOP')); });";
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  const port = Number(await new Promise<string>((resolve) => child.stdout.once("data", (text: Buffer) => resolve(text.toString()))));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const fillers = Array.from({ length: 6 }, () => net.connect(port, "127.0.0.1").on("error", () => {}));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return {
+    port,
+    close: () => {
+      for (const filler of fillers) filler.destroy();
+      child.kill("SIGKILL");
+    },
+  };
 }
