@@ -14,7 +14,7 @@ import { applyMigrations } from "../../scripts/migration-engine.mjs";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** URL of the maintenance database `postgres` of the server that the tests use. */
+    /** URL of a database of the server that the tests use, to make others from. */
     testServerUrl: string;
     /** Name of the migrated, empty database to copy. */
     testTemplate: string;
