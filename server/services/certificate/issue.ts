@@ -4,7 +4,7 @@ import { canonicalHost } from "../../../contract/names.ts";
 import { ConsoleError } from "../../errors.ts";
 import type { Tx } from "../../db.ts";
 import { CsrError, parseCsr, type Csr } from "../../pki/csr.ts";
-import { issueCertificate, lifetimeMs, validity, type Profile } from "../../pki/issue.ts";
+import { issueCertificate, type Profile, validity } from "../../pki/issue.ts";
 import { generateKey, type KeyPair, type KeyType } from "../../pki/keys.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
@@ -13,7 +13,7 @@ import { issuingAuthority } from "./authority.ts";
 import { storeCertificate, type CertificateOwner, type CertificatePurpose, type StoredCertificate } from "./store.ts";
 
 /** Purposes that the issuing CA signs leaf certificates for; each is also the profile. */
-export type LeafPurpose = Exclude<CertificatePurpose, "root-ca" | "issuing-ca" | "imported">;
+export type LeafPurpose = Exclude<CertificatePurpose, "root-ca" | "issuing-ca" | "imported"> & Profile;
 
 export type LeafRequest = CertificateOwner & {
   purpose: LeafPurpose;
@@ -90,11 +90,11 @@ async function issueLeaf(tx: Tx, caller: Caller, request: LeafRequest, publicKey
   const pem = await issueCertificate({
     issuer: authority,
     publicKey,
-    profile: profileOf(request.purpose),
+    profile: request.purpose,
     subject: { commonName: request.commonName ?? names[0] ?? request.identity?.split("/").at(-1) ?? request.purpose, organisation },
     identityUri: request.identity,
     dnsNames: names,
-    ...validity(profileOf(request.purpose), now, ends),
+    ...validity(request.purpose, now, ends),
   });
   const { purpose, agentId, gatewayId, serverId, bundleId } = request;
   const owner: CertificateOwner = { ...(agentId ? { agentId } : {}), ...(gatewayId ? { gatewayId } : {}), ...(serverId ? { serverId } : {}), ...(bundleId ? { bundleId } : {}) };
@@ -102,8 +102,4 @@ async function issueLeaf(tx: Tx, caller: Caller, request: LeafRequest, publicKey
   if (request.audit) await recordAudit(tx, caller, { action: "certificate.issue", target: request.audit, changes: [{ path: "fingerprint", before: null, after: stored.fingerprint }] });
   await publishLive(tx, organisationId, { topic: "certificate", id: stored.certificateId });
   return stored;
-}
-
-function profileOf(purpose: LeafPurpose): Profile {
-  return purpose satisfies keyof typeof lifetimeMs;
 }

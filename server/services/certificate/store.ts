@@ -31,7 +31,7 @@ export function sealPurpose(purpose: string): string {
 
 /** Stores a certificate, its facts read from the PEM itself. */
 export async function storeCertificate(tx: Tx, certificate: NewCertificate): Promise<StoredCertificate> {
-  const { isCa, weakness, ...facts } = readCertificate(certificate.pem);
+  const { isCa: _isCa, weakness: _weakness, ...facts } = readCertificate(certificate.pem);
   const { owner = {}, keyPem } = certificate;
   const row = await tx.certificate.create({
     data: {
