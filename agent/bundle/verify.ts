@@ -1,5 +1,5 @@
 /** Checks a bundle's manifest against its files, its signature, its signer's chain and its dates (T24, N10). */
-import { verify, X509Certificate } from "node:crypto";
+import { verify, type X509Certificate } from "node:crypto";
 import { type BundleManifest, bundleManifest } from "../../contract/bundle.ts";
 import { parseToken } from "../../contract/enrolment.ts";
 import { identityFromSubjectAltName } from "../../contract/names.ts";

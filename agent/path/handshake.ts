@@ -23,8 +23,7 @@ export function handshake(request: Handshake): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     const { verify, credentials } = request;
     const socket = tls.connect({
-      // node:tls takes any duplex stream here; its types name net.Socket only.
-      socket: request.over as tls.ConnectionOptions["socket"] & Duplex,
+      socket: request.over,
       minVersion: "TLSv1.2",
       ciphers,
       ALPNProtocols: ["http/1.1"],

@@ -3,7 +3,7 @@
  * purpose, strength and identity are looked at again here, on resumed sessions too. Whether the identity is still current is the database's business.
  */
 import type { TLSSocket } from "node:tls";
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { CertificateSummary } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import { type Identity, identityFromSubjectAltName } from "../../contract/names.ts";

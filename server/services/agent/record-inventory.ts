@@ -1,6 +1,5 @@
 /** Stores an agent's inventory and lets the rules of dynamic groups look at it again. */
 import type { Inventory } from "../../../contract/agent-site.ts";
-import type { Prisma } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import { applyGroupRules } from "../agent-group/apply-group-rules.ts";
 import type { Caller } from "../caller.ts";
@@ -20,7 +19,7 @@ export async function recordInventory(caller: Caller, agentId: string, inventory
         architecture: safe.architecture,
         addresses: [...new Set(safe.addresses.map((entry) => entry.address))],
         softwareVersion: safe.agentVersion,
-        inventory: safe as Prisma.InputJsonValue,
+        inventory: safe,
         inventoryAt: now,
       },
     });

@@ -1,7 +1,6 @@
 /** Stores what an agent reports of itself: path, step, policy revision, attempts (S0-22, S1-63, S1-65). */
 import type { z } from "zod";
 import { type AgentStatusReport, type agentStatusReply, connectionAttempt } from "../../../contract/agent-site.ts";
-import type { Prisma } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
@@ -23,7 +22,7 @@ export async function recordStatus(caller: Caller, agentId: string, report: Agen
         softwareVersion: report.version,
         clockSkewMs: clockSkew(report.now, now),
         lastSeenAt: now,
-        attempts: mergeAttempts(agent.attempts, report.attempts) as Prisma.InputJsonValue,
+        attempts: mergeAttempts(agent.attempts, report.attempts),
       },
     });
     await publishLive(tx, caller.organisationId, { topic: "agent", id: agentId });

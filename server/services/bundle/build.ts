@@ -40,7 +40,7 @@ export async function buildBundle(caller: Caller, bundleId: string): Promise<Bui
     { name: "manifest.sig", content: Buffer.from(`${signBytes(secrets.signer, manifest)}\n`), isExecutable: false },
     { name: "signer.pem", content: Buffer.from(secrets.signer.chainPem), isExecutable: false },
   ];
-  return { fileName: bundleFileName(secrets.facts.name), contentType: "application/gzip", stream: Readable.from(archive([...proof, ...files], runtime)) };
+  return { fileName: bundleFileName(secrets.facts.name), contentType: "application/gzip", stream: Readable.from(archive([...proof, ...files], runtime), { objectMode: false }) };
 }
 
 type BundleFacts = Pick<BundleManifest, "bundleId" | "organisationId" | "organisationName" | "stamp" | "expiresAt" | "usesMax" | "caFingerprint"> & { name: string };

@@ -4,13 +4,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { ConsoleError } from "../../errors.ts";
+import { projectRoot } from "../../project-root.ts";
 
 const run = promisify(execFile);
-
-/** Where the product's own files are: the console is started from there. */
-export function productRoot(): string {
-  return /* turbopackIgnore: true */ process.cwd();
-}
 
 let bundled: Promise<Buffer> | undefined;
 
@@ -24,11 +20,11 @@ export function agentProgram(): Promise<Buffer> {
 }
 
 async function bundleProgram(): Promise<Buffer> {
-  const entry = path.join(productRoot(), "agent", "main.ts");
-  const tool = path.join(productRoot(), "node_modules", "esbuild", "bin", "esbuild");
+  const entry = path.join(projectRoot(), "agent", "main.ts");
+  const tool = path.join(projectRoot(), "node_modules", "esbuild", "bin", "esbuild");
   try {
     const [program, ...first] = isNativeProgram(tool) ? [tool] : [process.execPath, tool];
-    const { stdout } = await run(program, [...first, ...buildOptions(entry)], { encoding: "buffer", maxBuffer: 32 * 1024 * 1024, cwd: productRoot() });
+    const { stdout } = await run(program, [...first, ...buildOptions(entry)], { encoding: "buffer", maxBuffer: 32 * 1024 * 1024, cwd: projectRoot() });
     return stdout;
   } catch (cause) {
     throw new ConsoleError("internal", "The agent's program could not be packed; the log says why.", { cause });
@@ -57,6 +53,6 @@ const deployFiles: Record<string, boolean> = { "sallyport-agent": true, "install
 export type BundleFile = { name: string; content: Buffer; isExecutable: boolean };
 
 export async function deployedFiles(): Promise<BundleFile[]> {
-  const directory = path.join(productRoot(), "deploy", "agent");
+  const directory = path.join(projectRoot(), "deploy", "agent");
   return Promise.all(Object.entries(deployFiles).map(async ([name, isExecutable]) => ({ name, isExecutable, content: await fs.promises.readFile(path.join(directory, name)) })));
 }

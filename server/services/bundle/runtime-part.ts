@@ -11,7 +11,7 @@ import zlib from "node:zlib";
 import { z } from "zod";
 import { env } from "../../env.ts";
 import { ConsoleError } from "../../errors.ts";
-import { productRoot } from "./program.ts";
+import { projectRoot } from "../../project-root.ts";
 import { fileHeader, padding } from "./tar-entry.ts";
 
 const facts = z.strictObject({ name: z.string(), bytes: z.number().int(), sha256: z.string(), gzipBytes: z.number().int(), source: z.string() });
@@ -74,7 +74,7 @@ async function readFacts(file: string): Promise<z.infer<typeof facts> | undefine
 
 /** Bun where its binary is present, else Node; the agent runs on both. */
 function runtimeFile(platform: string): string {
-  const candidates = [path.join("@oven", `bun-${platform}`, "bin", "bun"), path.join(`node-${platform}`, "bin", "node")].map((file) => path.join(productRoot(), "node_modules", file));
+  const candidates = [path.join("@oven", `bun-${platform}`, "bin", "bun"), path.join(`node-${platform}`, "bin", "node")].map((file) => path.join(projectRoot(), "node_modules", file));
   const found = candidates.find((file) => fs.existsSync(file));
   if (!found) throw new ConsoleError("internal", `There is no runtime for ${platform} here; run npm start again, it installs one.`);
   return found;
