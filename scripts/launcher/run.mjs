@@ -54,6 +54,8 @@ async function startAll() {
   await step("database client", () => db("generate"));
   await step("migrations", () => db("migrate", { DATABASE_URL: database.url }));
   await step("pages", () => buildConsole());
+  // Time has passed: whoever took a port meanwhile would answer our question whether the console is ready.
+  await requireFreePorts(ports);
   const environment = childEnvironment({ directory, ports, databaseUrl: database.url });
   await step("console", () => startConsole(directory, environment));
   await step("gateway", () => startGateway(directory, environment));

@@ -7,7 +7,6 @@
 import fs from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastLines } from "./command.mjs";
-import { readText } from "./data-directory.mjs";
 import { say, StartError } from "./report.mjs";
 
 const backOffMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
@@ -19,6 +18,8 @@ export class Supervised {
   #child;
   #stopping = new AbortController();
   #failures = 0;
+  /** Where in the log the present run begins. */
+  #logStart = 0;
 
   /**
    * @param {{ name: string, launch: () => Promise<{ exited: Promise<{ code: number | null, signal: string | null }>, stop: (killAfterMs?: number) => Promise<unknown>, pid?: number }>, logFile: string, killAfterMs: number, pidFile?: string }} options
@@ -30,7 +31,7 @@ export class Supervised {
 
   /** Starts it for the first time; rejects when `launch` does. After `ready` has resolved, ends are mended instead of reported. */
   async start(ready) {
-    this.#child = await this.#options.launch();
+    await this.#launch();
     const { child } = this;
     const ended = child.exited.then((exit) => {
       throw new StartError(`The ${this.#options.name} ended while starting (${describe(exit)}); its log is ${this.#options.logFile}.`, { details: this.tail() });
@@ -44,9 +45,9 @@ export class Supervised {
     return this.#child;
   }
 
-  /** The last lines of its log. */
+  /** The last lines that its present run has logged. */
   tail() {
-    return lastLines(readText(this.#options.logFile).slice(-20_000));
+    return lastLines(fs.readFileSync(this.#options.logFile).subarray(this.#logStart).subarray(-20_000).toString());
   }
 
   /** Stops it for good; safe to call twice, and before it was started. */
@@ -54,6 +55,11 @@ export class Supervised {
     this.#stopping.abort();
     await this.#child?.stop(this.#options.killAfterMs);
     this.#forgetPid();
+  }
+
+  async #launch() {
+    this.#logStart = fs.statSync(this.#options.logFile, { throwIfNoEntry: false })?.size ?? 0;
+    this.#child = await this.#options.launch();
   }
 
   async #watch(child, startedAt) {
@@ -72,7 +78,7 @@ export class Supervised {
       await delay(pause, undefined, { signal: this.#stopping.signal }).catch(() => {}); // a stop cuts the wait
       if (this.#stopping.signal.aborted) return;
       try {
-        this.#child = await this.#options.launch();
+        await this.#launch();
         if (this.#stopping.signal.aborted) return void this.#child.stop(this.#options.killAfterMs);
         return void this.#watch(this.#child, Date.now());
       } catch (error) {
