@@ -166,7 +166,7 @@ export class ChannelServer {
     const { db, fanOut } = this.#options;
     const connectionKey = randomUUID();
     const caller = gatewayCaller(peer.gateway, { db, source: peer.source, requestId: connectionKey });
-    const connection = new GatewayConnection({ db, socket: websocket, caller, gateway: peer.gateway, connectionKey, feed: fanOut.feedOf(peer.gateway.organisationId), memory: fanOut.memoryOf(peer.gateway.id), reportEveryMs });
+    const connection = new GatewayConnection({ socket: websocket, caller, gateway: peer.gateway, connectionKey, feed: fanOut.feedOf(peer.gateway.organisationId), snapshots: fanOut.snapshotsOf(peer.gateway.organisationId), memory: fanOut.memoryOf(peer.gateway.id), reportEveryMs });
     this.#connections.set(websocket, connection);
     this.#extend(request);
     const stopPings = keepAlive(websocket, () => { if (connection.isGreeted) this.#doors.proven(request.socket); });

@@ -9,7 +9,6 @@
 import type { WebSocket } from "ws";
 import type { ControlHello, ControlMessage, ControlWelcome } from "../../contract/control.ts";
 import { controlProtocol } from "../../contract/control.ts";
-import type { Db } from "../db.ts";
 import { ConsoleError } from "../errors.ts";
 import { errorFields, log } from "../log.ts";
 import type { Caller } from "../services/caller.ts";
@@ -17,8 +16,8 @@ import type { KnownGateway } from "../services/gateway/authenticate.ts";
 import { recordAhead } from "../services/gateway/record-applied.ts";
 import { recordConnected, recordDisconnected, type Presence } from "../services/gateway/record-connection.ts";
 import type { ReportMemory } from "../services/gateway/record-report.ts";
-import { buildSnapshot } from "../services/snapshot/build.ts";
 import type { AccessFeed } from "./access-feed.ts";
+import type { SnapshotFeed } from "./snapshot-feed.ts";
 
 /** A word at least this often, so that the gateway knows the path is alive, milliseconds. */
 const aliveEveryMs = 10_000;
@@ -27,7 +26,7 @@ const unsentBytesMax = 4 * 1024 * 1024;
 /** A snapshot that cannot be built is tried again after this, milliseconds. */
 const rebuildAfterMs = 5_000;
 
-export type ConnectionOptions = { db: Db; socket: WebSocket; caller: Caller; gateway: KnownGateway; connectionKey: string; feed: AccessFeed; memory: ReportMemory; reportEveryMs: number };
+export type ConnectionOptions = { socket: WebSocket; caller: Caller; gateway: KnownGateway; connectionKey: string; feed: AccessFeed; snapshots: SnapshotFeed; memory: ReportMemory; reportEveryMs: number };
 
 export class GatewayConnection {
   readonly gateway: KnownGateway;
@@ -144,7 +143,7 @@ export class GatewayConnection {
   async #nextSnapshot(): Promise<ControlMessage | undefined> {
     if (this.revisionWanted <= this.#sentRevision || performance.now() < this.#rebuildAt) return undefined;
     try {
-      const snapshot = await buildSnapshot(this.#options.db, this.gateway.organisationId, this.gateway.id);
+      const snapshot = await this.#options.snapshots.build(this.gateway.id);
       if (!snapshot || snapshot.revision <= this.#sentRevision) return undefined;
       this.#sentRevision = snapshot.revision;
       return { kind: "snapshot", snapshot };

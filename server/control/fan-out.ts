@@ -10,6 +10,7 @@ import type { ReportMemory } from "../services/gateway/record-report.ts";
 import { AccessFeed } from "./access-feed.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { Hint } from "./hint.ts";
+import { SnapshotFeed } from "./snapshot-feed.ts";
 
 /** The poll behind the wake-ups: the longest a change can take to be noticed when every hint is lost, milliseconds. */
 const pollEveryMs = 2_000;
@@ -19,6 +20,7 @@ export class FanOut {
   readonly #db: Db;
   readonly #connections = new Set<GatewayConnection>();
   readonly #feeds = new Map<string, AccessFeed>();
+  readonly #snapshots = new Map<string, SnapshotFeed>();
   readonly #memories = new Map<string, ReportMemory>();
   #timers: NodeJS.Timeout[] = [];
   #checking: Promise<void> | undefined;
@@ -44,6 +46,12 @@ export class FanOut {
   feedOf(organisationId: string): AccessFeed {
     const feed = this.#feeds.get(organisationId) ?? new AccessFeed(this.#db, organisationId);
     this.#feeds.set(organisationId, feed);
+    return feed;
+  }
+
+  snapshotsOf(organisationId: string): SnapshotFeed {
+    const feed = this.#snapshots.get(organisationId) ?? new SnapshotFeed(this.#db, organisationId);
+    this.#snapshots.set(organisationId, feed);
     return feed;
   }
 

@@ -59,7 +59,7 @@ describe("a downloaded gateway package", () => {
   });
 
   it("runs by hand, enrols, and carries a tunnel like the first-run gateway [S1-22] [S1-26] [S1-32]", { timeout: 90_000 }, async () => {
-    const environment = { PATH: process.env["PATH"] ?? "", SALLYPORT_METRICS_PORT: "0", NODE_ENV: "production" };
+    const environment: NodeJS.ProcessEnv = { PATH: process.env["PATH"] ?? "", SALLYPORT_METRICS_PORT: "0", NODE_ENV: "production" };
     const command = path.join(folder, "sallyport-gateway");
     const gatewayProcess = spawn(command, ["run"], { env: environment, stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
     let output = "";

@@ -2,7 +2,7 @@
 import type { SnapshotProblem } from "../../../contract/control.ts";
 import { Prisma } from "../../db.ts";
 import type { Caller } from "../caller.ts";
-import { publishLive } from "../change/publish.ts";
+import { liveChannel, publishLive } from "../change/publish.ts";
 
 /** The gateway applied `revision`. An acknowledgement that comes late changes nothing. */
 export async function recordAck(caller: Caller, revision: number): Promise<void> {
@@ -16,10 +16,10 @@ export async function recordNack(caller: Caller, revision: number, problems: rea
      WHERE id = ${caller.actor.id}::uuid AND "organisationId" = ${caller.organisationId}::uuid AND "refusedRevision" <= ${revision} AND revision >= ${revision}`);
 }
 
+/** Row and live event in one statement: after one change every gateway acknowledges at once. */
 async function update(caller: Caller, sql: Prisma.Sql): Promise<void> {
-  await caller.db.$transaction(async (tx) => {
-    if ((await tx.$executeRaw(sql)) > 0) await publishLive(tx, caller.organisationId, { topic: "gateway", id: caller.actor.id });
-  });
+  const event = JSON.stringify({ organisationId: caller.organisationId, topic: "gateway", id: caller.actor.id });
+  await caller.db.$queryRaw`WITH changed AS (${sql} RETURNING id) SELECT pg_notify(${liveChannel}, ${event})::text FROM changed`;
 }
 
 /** Furthest that a returning gateway may be ahead of the database and be believed: a restored dump, not a made-up number. */

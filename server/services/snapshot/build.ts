@@ -1,4 +1,4 @@
-/** Builds the whole desired state of one gateway from the rows, read in one transaction so that it is a state that was really committed. */
+/** Builds the whole desired state of gateways from the rows, read in one transaction so that it is a state that was really committed. Many at once cost as many queries as one. */
 import { type ListenerCertificate, listenerLimits, type Snapshot, snapshot, snapshotFormat } from "../../../contract/snapshot.ts";
 import { Prisma, type Db, type Tx } from "../../db.ts";
 import { trustAnchors } from "../certificate/authority.ts";
@@ -13,29 +13,44 @@ const columns = {
 } satisfies Prisma.GatewaySelect;
 type GatewayRow = Prisma.GatewayGetPayload<{ select: typeof columns }>;
 
-/** The gateway's newest snapshot, checked against the contract. Null when there is no such gateway in this organisation. */
-export async function buildSnapshot(db: Db, organisationId: string, gatewayId: string, now: Date = new Date()): Promise<Snapshot | null> {
+/** The newest snapshot of each of these gateways, checked against the contract. One that is missing in the answer is not of this organisation; one that cannot be built is an Error. */
+export async function buildSnapshots(db: Db, organisationId: string, gatewayIds: readonly string[], now: Date = new Date()): Promise<Map<string, Snapshot | Error>> {
   return await db.$transaction(async (tx) => {
-    const gateway = await tx.gateway.findFirst({ where: { id: gatewayId, organisationId }, select: columns });
-    if (!gateway) return null;
+    const gateways = await tx.gateway.findMany({ where: { id: { in: [...gatewayIds] }, organisationId }, select: columns });
     const { rootPem, issuingPem } = await trustAnchors(tx, organisationId);
-    const certificate = await listenerCertificateOf(tx, gateway);
-    return snapshot.parse({
-      format: snapshotFormat,
-      revision: gateway.revision,
-      builtAt: now.toISOString(),
-      organisationId,
-      gatewayId,
-      gatewayName: gateway.name,
-      trustDomain: gateway.organisation.trustDomain,
-      clientTrustAnchorsPem: [rootPem, issuingPem],
-      listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate)),
-      servers: gateway.servers.map(({ server }) => server),
-      policies: await policiesOf(tx, organisationId, gatewayId),
-      drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
-      maxStaleMs: null,
-    });
+    const imported = await importedCertificates(tx, organisationId, gateways);
+    const policies = await policiesOf(tx, organisationId);
+    const built = new Map<string, Snapshot | Error>();
+    for (const gateway of gateways) {
+      try {
+        built.set(gateway.id, assemble(gateway, { anchors: [rootPem, issuingPem], imported, policies, now }));
+      } catch (error) {
+        built.set(gateway.id, error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    return built;
   }, { isolationLevel: Prisma.TransactionIsolationLevel.RepeatableRead });
+}
+
+type Shared = { anchors: string[]; imported: Map<string, ListenerCertificate>; policies: PolicyRow[]; now: Date };
+
+function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
+  const certificate = listenerCertificateOf(gateway, shared.imported);
+  return snapshot.parse({
+    format: snapshotFormat,
+    revision: gateway.revision,
+    builtAt: shared.now.toISOString(),
+    organisationId: gateway.organisation.id,
+    gatewayId: gateway.id,
+    gatewayName: gateway.name,
+    trustDomain: gateway.organisation.trustDomain,
+    clientTrustAnchorsPem: shared.anchors,
+    listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate)),
+    servers: gateway.servers.map(({ server }) => server),
+    policies: shared.policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.some((named) => named.gatewayId === gateway.id), groupIds: policy.groups.map((group) => group.groupId) })),
+    drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
+    maxStaleMs: null,
+  });
 }
 
 function listenerOf(listener: GatewayRow["listeners"][number], certificate: ListenerCertificate): unknown {
@@ -44,11 +59,11 @@ function listenerOf(listener: GatewayRow["listeners"][number], certificate: List
   return { id, address, port, mode, certificate, limits: listenerLimits.parse(listener.limits ?? {}) };
 }
 
-async function listenerCertificateOf(tx: Tx, gateway: GatewayRow): Promise<ListenerCertificate> {
+function listenerCertificateOf(gateway: GatewayRow, imported: Shared["imported"]): ListenerCertificate {
   if (gateway.certificateKind === "imported" && gateway.importedCertificateId !== null) {
-    const row = await tx.certificate.findFirst({ where: { id: gateway.importedCertificateId, organisationId: gateway.organisation.id }, select: { fingerprint: true, chainPem: true, sealedKey: true, purpose: true } });
-    if (!row?.sealedKey) throw new Error(`gateway ${gateway.id} uses an imported certificate that is gone or has no key`);
-    return { kind: "imported", fingerprint: row.fingerprint, chainPem: row.chainPem, keyPem: openKey(row.sealedKey, sealPurpose(row.purpose)) };
+    const found = imported.get(gateway.importedCertificateId);
+    if (!found) throw new Error(`gateway ${gateway.id} uses an imported certificate that is gone or has no key`);
+    return found;
   }
   return {
     kind: gateway.certificateKind === "ca-issued" ? "ca-issued" : "self-signed",
@@ -58,13 +73,18 @@ async function listenerCertificateOf(tx: Tx, gateway: GatewayRow): Promise<Liste
   };
 }
 
+/** Opened here and nowhere kept: the keys travel in the snapshot over the control channel only. */
+async function importedCertificates(tx: Tx, organisationId: string, gateways: readonly GatewayRow[]): Promise<Shared["imported"]> {
+  const ids = gateways.filter((gateway) => gateway.certificateKind === "imported").flatMap((gateway) => gateway.importedCertificateId ?? []);
+  if (ids.length === 0) return new Map();
+  const rows = await tx.certificate.findMany({ where: { id: { in: ids }, organisationId }, select: { id: true, fingerprint: true, chainPem: true, sealedKey: true, purpose: true } });
+  return new Map(rows.flatMap((row) => (row.sealedKey ? [[row.id, { kind: "imported", fingerprint: row.fingerprint, chainPem: row.chainPem, keyPem: openKey(row.sealedKey, sealPurpose(row.purpose)) }] as const] : [])));
+}
+
+const policyColumns = { id: true, name: true, isEnabled: true, gateways: { select: { gatewayId: true } }, groups: { select: { groupId: true }, take: 1_000 } } satisfies Prisma.PolicySelect;
+type PolicyRow = Prisma.PolicyGetPayload<{ select: typeof policyColumns }>;
+
 /** Every policy of the organisation: a refusal can then say whether there is none, a disabled one, or one of another gateway. */
-async function policiesOf(tx: Tx, organisationId: string, gatewayId: string): Promise<unknown[]> {
-  const policies = await tx.policy.findMany({
-    where: { organisationId },
-    orderBy: { name: "asc" },
-    take: 1_000,
-    select: { id: true, name: true, isEnabled: true, gateways: { where: { gatewayId }, select: { id: true }, take: 1 }, groups: { select: { groupId: true }, take: 1_000 } },
-  });
-  return policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.length > 0, groupIds: policy.groups.map((group) => group.groupId) }));
+async function policiesOf(tx: Tx, organisationId: string): Promise<PolicyRow[]> {
+  return await tx.policy.findMany({ where: { organisationId }, orderBy: { name: "asc" }, take: 1_000, select: policyColumns });
 }
