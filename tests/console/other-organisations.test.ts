@@ -74,7 +74,7 @@ describe("every procedure of the console", () => {
     }
   });
 
-  it.each(role.options.map((name) => [name]))("keeps role %s to what it may do, and answers ids of another organisation exactly like ids that exist nowhere [T32] [T33]", { timeout: 180_000 }, async (name: Role) => {
+  it.each(role.options.map((name) => [name]))("keeps role %s to what it may do, and answers ids of another organisation exactly like ids that exist nowhere [S1-09] [T32] [T33]", { timeout: 180_000 }, async (name: Role) => {
     const before = await tablesOf(foreign.id);
     for (const [path, inputs] of Object.entries(rows)) for (const row of inputs) await holds(name, path, row);
     expect(await tablesOf(foreign.id)).toBe(before);

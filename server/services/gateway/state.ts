@@ -3,7 +3,7 @@ import { gatewayState, type GatewayState } from "../../../contract/states.ts";
 import { Prisma } from "../../db.ts";
 
 /** A connected gateway that said nothing for this long is shown as disconnected, ms: the console that held its connection may be gone without a word. */
-export const gatewaySilentMs = 60_000;
+export const gatewaySilentMs = 30_000;
 
 export const gatewayStateColumns = { enrolledAt: true, connectedSince: true, lastSeenAt: true, status: true, refusedRevision: true, appliedRevision: true } as const;
 export type GatewayStateRow = { enrolledAt: Date | null; connectedSince: Date | null; lastSeenAt: Date | null; status: unknown; refusedRevision: number; appliedRevision: number };
