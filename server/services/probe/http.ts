@@ -1,6 +1,7 @@
 /** Requests that the console makes to check its own servers: the status is read, the body is thrown away unseen. */
 import https from "node:https";
 import net from "node:net";
+import tls from "node:tls";
 import { probeTimeoutMs } from "./addresses.ts";
 import { reasonOf } from "./tls.ts";
 
@@ -21,6 +22,8 @@ export function ask(question: Question): Promise<Answer> {
   return new Promise((resolve) => {
     const request = https.request({
       host: address, port, path, method: "GET", agent: false, ca: [...ca], rejectUnauthorized: true, minVersion: "TLSv1.2", headers: { host: `${host}:${port}`, connection: "close" },
+      // The dialled address may differ from the name that agents use: the certificate must cover the latter, also when that is an IP literal.
+      checkServerIdentity: (_dialled, certificate) => tls.checkServerIdentity(host, certificate),
       ...(net.isIP(host) ? {} : { servername: host }), ...(client ? { cert: client.certPem, key: client.keyPem } : {}),
     });
     const timer = setTimeout(() => request.destroy(new Error(`no answer within ${probeTimeoutMs / 1000} s`)), probeTimeoutMs);
