@@ -11,6 +11,8 @@ const schema = z.object({
   SALLYPORT_DATA: z.string().min(1).default(".sallyport"),
   /** 32 bytes, base64: the master key that seals private keys. Without it the file master.key (0600) in the data directory is used, and made when absent. */
   SALLYPORT_MASTER_KEY: z.string().optional(),
+  /** Kind of key of the organisation's CA; used when it is made, at the first start. */
+  SALLYPORT_CA_KEY_TYPE: z.enum(["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]).default("ec-p256"),
   SALLYPORT_CONSOLE_HOST: z.string().default("127.0.0.1"),
   SALLYPORT_CONSOLE_PORT: portText.default(3000),
   /** The one address people open; cookies, Origin checks and links are made for it. */

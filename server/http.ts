@@ -42,7 +42,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.on("upgrade", (_request, socket) => socket.destroy());
   server.on("connect", (_request, socket) => socket.destroy());
   await listen(server, options);
-  return { port: (server.address() as AddressInfo).port, close: (graceMs = 3_000) => closeServer(server, graceMs) };
+  return { port: (server.address() as AddressInfo).port, close: (graceMs = 1_500) => closeServer(server, graceMs) };
 }
 
 function listen(server: http.Server, { host, port }: HttpOptions): Promise<void> {

@@ -35,8 +35,8 @@ async function start(): Promise<void> {
   await waitForDatabase(database);
   const problem = await migrationProblem(database);
   if (problem !== null) throw new StartProblem(problem);
-  const { organisationId } = await bootstrap(database);
-  parts.push(startRenewal(database, organisationId));
+  await bootstrap(database);
+  parts.push(startRenewal(database));
   await startConsole(settings, database);
   const agentSite = await startAgentSite();
   parts.push({ name: "agent site", close: () => agentSite.close() });
@@ -64,8 +64,8 @@ async function startConsole(settings: Env, database: Db): Promise<void> {
 }
 
 /** Looks every hour whether one of our own certificates needs to be issued again. */
-function startRenewal(database: Db, organisationId: string): Part {
-  const renew = () => renewServingCertificates(database, organisationId).catch((error: unknown) => log.warn(errorFields(error), "certificates of the console's own doors could not be renewed; tried again in an hour"));
+function startRenewal(database: Db): Part {
+  const renew = () => renewServingCertificates(database).catch((error: unknown) => log.warn(errorFields(error), "certificates of the console's own doors could not be renewed; tried again in an hour"));
   const timer = setInterval(() => void renew(), renewalEveryMs).unref();
   return { name: "renewal", close: async () => clearInterval(timer) };
 }

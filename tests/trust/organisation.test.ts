@@ -95,11 +95,18 @@ describe("the agent site", () => {
   it("gets a new certificate by itself when the old one nears its end [T17]", async () => {
     const before = await servingCertificate(caller.db, caller.organisationId, "agent-site");
     await caller.db.certificate.update({ where: { id: before.certificateId }, data: { notAfter: new Date(Date.now() + 60 * 86_400_000) } });
-    await renewServingCertificates(caller.db, caller.organisationId);
+    await renewServingCertificates(caller.db);
     const after = await servingCertificate(caller.db, caller.organisationId, "agent-site");
     expect(after.fingerprint).not.toBe(before.fingerprint);
-    await renewServingCertificates(caller.db, caller.organisationId);
+    await renewServingCertificates(caller.db);
     expect((await servingCertificate(caller.db, caller.organisationId, "agent-site")).fingerprint).toBe(after.fingerprint);
+  });
+
+  it("gets a new certificate when the old one was issued under a clock that was ahead [T17]", async () => {
+    const before = await servingCertificate(caller.db, caller.organisationId, "agent-site");
+    await caller.db.certificate.update({ where: { id: before.certificateId }, data: { notBefore: new Date(Date.now() + 400 * 86_400_000), notAfter: new Date(Date.now() + 765 * 86_400_000) } });
+    await renewServingCertificates(caller.db);
+    expect((await servingCertificate(caller.db, caller.organisationId, "agent-site")).fingerprint).not.toBe(before.fingerprint);
   });
 
   it("presents an imported certificate that somebody chose, if it covers every name, and goes back to its own [S1-21] [S1-30]", async () => {
@@ -111,7 +118,7 @@ describe("the agent site", () => {
     await updateAgentSite(caller, settings({ names: ["agents.corp.example"], certificateId: id }));
     expect(await servingCertificate(caller.db, caller.organisationId, "agent-site")).toMatchObject({ certificateId: id, fingerprint: leaf.fingerprint });
     expect((await viewOrganisation(caller)).agentSite.certificateId).toBe(id);
-    await renewServingCertificates(caller.db, caller.organisationId);
+    await renewServingCertificates(caller.db);
     expect((await servingCertificate(caller.db, caller.organisationId, "agent-site")).certificateId).toBe(id);
     await updateAgentSite(caller, settings({ names: ["localhost", os.hostname().toLowerCase()] }));
     const own = await servingCertificate(caller.db, caller.organisationId, "agent-site");

@@ -41,10 +41,12 @@ export async function issueFromCsr(tx: Tx, caller: Caller, request: LeafRequest 
   return issueLeaf(tx, caller, request, csr.publicKeySpki, undefined);
 }
 
-/** Makes a key here, issues a certificate for it and seals the key in the row. Returns the key too, for whoever has to hand it out at once. */
-export async function issueWithKey(tx: Tx, caller: Caller, request: LeafRequest & { keyType?: KeyType; keyPair?: KeyPair }): Promise<StoredCertificate & { keyPem: string }> {
+/**
+ * Makes a key here and issues a certificate for it. The key is sealed in the row, unless `isKeyKept` is false: then it only goes to whoever asked, once.
+ */
+export async function issueWithKey(tx: Tx, caller: Caller, request: LeafRequest & { keyType?: KeyType; keyPair?: KeyPair; isKeyKept?: boolean }): Promise<StoredCertificate & { keyPem: string }> {
   const pair = request.keyPair ?? (await generateKey(request.keyType));
-  return { ...(await issueLeaf(tx, caller, request, pair.publicKey, pair.keyPem)), keyPem: pair.keyPem };
+  return { ...(await issueLeaf(tx, caller, request, pair.publicKey, request.isKeyKept === false ? undefined : pair.keyPem)), keyPem: pair.keyPem };
 }
 
 /** Reads a request as `parseCsr` does, its complaint turned into the code people see. For doors that need the key's hash before they issue. */

@@ -27,7 +27,7 @@ export type ServingCertificate = {
   notAfter: Date;
 };
 
-const currentRow = { id: true, purpose: true, chainPem: true, pem: true, sealedKey: true, fingerprint: true, names: true, notAfter: true } as const;
+const currentRow = { id: true, purpose: true, chainPem: true, pem: true, sealedKey: true, fingerprint: true, names: true, notBefore: true, notAfter: true } as const;
 
 /** What a door has to present now. Doors ask again when they are woken and every minute; the fingerprint tells whether anything changed. */
 export async function servingCertificate(database: Db | Tx, organisationId: string, purpose: ServingPurpose): Promise<ServingCertificate> {
@@ -59,7 +59,7 @@ export async function ensureServingCertificate(tx: Tx, caller: Caller, purpose: 
   const identity = await identityOf(tx, organisationId, purpose);
   const authority = await issuingAuthority(tx, organisationId);
   const row = await ownRow(tx, organisationId, purpose);
-  const isFit = row?.sealedKey && sameNames(row.names, identity === null ? names : [...names, identity]) && row.chainPem === row.pem + authority.certPem && row.notAfter.getTime() - Date.now() > lifetimeMs[purpose] / 3;
+  const isFit = row?.sealedKey && row.notBefore <= new Date() && sameNames(row.names, identity === null ? names : [...names, identity]) && row.chainPem === row.pem + authority.certPem && row.notAfter.getTime() - Date.now() > lifetimeMs[purpose] / 3;
   if (isFit) {
     await present(tx, organisationId, purpose, row.id);
     return false;

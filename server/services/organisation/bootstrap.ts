@@ -13,7 +13,7 @@ import { log } from "../../log.ts";
 import { recordAudit } from "../audit/record.ts";
 import { type Caller, systemCaller } from "../caller.ts";
 import { issuingAuthority } from "../certificate/authority.ts";
-import { ensureServingCertificate } from "../certificate/serving.ts";
+import { ensureServingCertificate, type ServingPurpose } from "../certificate/serving.ts";
 import { createOwner, ensureSetupLink } from "../user/set-up.ts";
 import { createAuthority, generateAuthorityKeys } from "./create-authority.ts";
 import { createDefaults } from "./defaults.ts";
@@ -31,22 +31,27 @@ export async function bootstrap(database: Db): Promise<Installation> {
   const organisationId = (await firstOrganisation(database)) ?? (await createOrganisation(database));
   const caller = { ...systemCaller(organisationId, "bootstrap"), db: database };
   await issuingAuthority(database, organisationId); // opens the CA's key: another master key shows here, with a sentence, not at the first enrolment
-  await renewServingCertificates(database, organisationId);
+  await renewServingCertificates(database);
   if (env().SALLYPORT_LOCAL_GATEWAY) await ensureLocalGateway(database, caller);
   await offerWayIn(organisationId, database);
   return { organisationId };
 }
 
-/** Issues the doors' certificates again where needed, for every organisation's own door. Called at start and every hour. */
-export async function renewServingCertificates(database: Db, organisationId: string): Promise<void> {
-  const caller = { ...systemCaller(organisationId, "certificate-renewal"), db: database };
-  for (const purpose of ["agent-site", "control"] as const) {
-    const isIssued = await database.$transaction(async (tx) => {
-      await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR NO KEY UPDATE`;
-      return ensureServingCertificate(tx, caller, purpose);
-    });
-    if (isIssued) log.info({ purpose }, "issued a certificate for one of the console's own doors");
+/** Issues the certificates of our own doors again where needed, for every organisation that has a CA, or for one. Called at start and every hour. */
+export async function renewServingCertificates(database: Db, organisationId?: string): Promise<void> {
+  const organisations = await database.organisation.findMany({ where: { ...(organisationId === undefined ? {} : { id: organisationId }), certificates: { some: { purpose: "issuing-ca", isCurrent: true, revokedAt: null } } }, select: { id: true } });
+  for (const { id } of organisations) {
+    for (const purpose of ["agent-site", "control"] as const) await renewServingCertificate(database, id, purpose);
   }
+}
+
+async function renewServingCertificate(database: Db, organisationId: string, purpose: ServingPurpose): Promise<void> {
+  const caller = { ...systemCaller(organisationId, "certificate-renewal"), db: database };
+  const isIssued = await database.$transaction(async (tx) => {
+    await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${organisationId}::uuid FOR NO KEY UPDATE`;
+    return ensureServingCertificate(tx, caller, purpose);
+  });
+  if (isIssued) log.info({ purpose, organisationId }, "issued a certificate for one of the console's own doors");
 }
 
 async function firstOrganisation(database: Db | Tx): Promise<string | undefined> {
@@ -56,7 +61,7 @@ async function firstOrganisation(database: Db | Tx): Promise<string | undefined>
 
 /** Organisation, CA and defaults in one transaction: there is never an organisation without them. */
 async function createOrganisation(database: Db): Promise<string> {
-  const keys = await generateAuthorityKeys();
+  const keys = await generateAuthorityKeys(env().SALLYPORT_CA_KEY_TYPE);
   return database.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(${bootstrapLock}::bigint)`;
     const already = await firstOrganisation(tx);

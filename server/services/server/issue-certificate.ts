@@ -19,7 +19,7 @@ export async function issueServerCertificate(caller: Caller, input: z.infer<type
     if (server.isAgentSite) throw new ConsoleError("certificate-not-usable", "The agent site's certificate is made by the console itself and follows its settings; nothing has to be installed.", { fields: [{ path: "serverId", message: "this server is the agent site" }] });
     const request = { purpose: "site-server", identity: null, names: server.names, commonName: server.names[0] ?? server.name, serverId: server.id, audit: { kind: "server", id: server.id, name: server.name } } as const;
     await tx.certificate.updateMany({ where: { organisationId: caller.organisationId, serverId: server.id, isCurrent: true }, data: { isCurrent: false } });
-    const reply: Reply = input.csrPem === undefined ? await withKey(issueWithKey(tx, caller, { ...request, ...(keyPair ? { keyPair } : {}) })) : { ...pick(await issueFromCsr(tx, caller, { ...request, csrPem: input.csrPem })), keyPem: null };
+    const reply: Reply = input.csrPem === undefined ? await withKey(issueWithKey(tx, caller, { ...request, isKeyKept: false, ...(keyPair ? { keyPair } : {}) })) : { ...pick(await issueFromCsr(tx, caller, { ...request, csrPem: input.csrPem })), keyPem: null };
     await publishLive(tx, caller.organisationId, { topic: "server", id: server.id });
     return reply;
   });
