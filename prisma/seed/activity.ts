@@ -1,7 +1,7 @@
 /** Refusals, tunnels, agents' log lines and audit events. */
 import { refusalCodes } from "../../contract/error-codes.ts";
 import { hashAudit } from "../../server/services/audit/record.ts";
-import { minutesBefore, type Seed } from "./demo.ts";
+import { minutesBefore, type Seed } from "./seed.ts";
 
 type Objects = { gatewayIds: readonly string[]; agentIds: readonly string[]; serverIds: readonly string[] };
 

@@ -2,7 +2,7 @@
 import type { Inventory } from "../../contract/agent-site.ts";
 import type { Prisma } from "../../server/db.ts";
 import { writeAgentAccess } from "../../server/services/access/write-entries.ts";
-import { minutesBefore, numbered, type Seed, towns } from "./demo.ts";
+import { minutesBefore, numbered, type Seed, towns } from "./seed.ts";
 
 const systems = [{ platform: "linux-x64", osName: "Debian GNU/Linux", osVersion: "13" }, { platform: "linux-x64", osName: "Ubuntu", osVersion: "26.04" }, { platform: "linux-x64", osName: "Fedora Linux", osVersion: "45" }] as const;
 const kinds = ["laptop", "desktop", "kiosk", "till", "scanner"] as const;

@@ -5,12 +5,12 @@ import { seedAgents } from "./agents.ts";
 import { seedGateways } from "./gateways.ts";
 import { seedPeople } from "./people.ts";
 import { seedPolicies } from "./policies.ts";
-import { makeRandom, type Random } from "./random.ts";
+import { makeRandom } from "./random.ts";
+import type { Seed } from "./seed.ts";
 import { seedSites } from "./sites.ts";
 
 export const seedSizes = [0, 3, 500] as const;
 export type SeedSize = (typeof seedSizes)[number];
-export type Seed = { db: Db; organisationId: string; rows: number; random: Random; now: Date };
 
 /** Makes `rows` of each kind; 0 makes nothing. Throws when the organisation has agents already. Returns how many of each kind it made. */
 export async function seedDemo(db: Db, organisationId: string, rows: SeedSize, now: Date = new Date()): Promise<Record<string, number>> {
@@ -24,17 +24,4 @@ export async function seedDemo(db: Db, organisationId: string, rows: SeedSize, n
   await seedPeople(seed, agents.groupIds);
   const refusals = await seedActivity(seed, { gatewayIds: gateways.map((gateway) => gateway.id), agentIds: agents.agentIds, serverIds: sites.serverIds });
   return { sites: rows, servers: rows, gateways: gateways.length, agents: agents.agentIds.length, groups: agents.groupIds.length, policies: rows, bundles: rows, refusals };
-}
-
-const minuteMs = 60_000;
-
-export function minutesBefore(seed: Seed, minutes: number): Date {
-  return new Date(seed.now.getTime() - minutes * minuteMs);
-}
-
-export const towns = ["Lisbon", "Porto", "Berlin", "Leipzig", "Graz", "Vienna", "Zurich", "Basel", "Lyon", "Nantes", "Ghent", "Utrecht", "Aarhus", "Malmö", "Turku", "Tartu", "Kaunas", "Gdańsk", "Brno", "Košice", "Szeged", "Cluj", "Varna", "Split", "Ljubljana", "Trieste", "Parma", "Girona", "Vigo", "Cork"] as const;
-
-/** A name that is unique within its kind, and long enough here and there to try a layout. */
-export function numbered(base: string, index: number, total: number): string {
-  return total <= 3 ? base : `${base} ${String(index + 1).padStart(3, "0")}`;
 }

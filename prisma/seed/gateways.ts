@@ -1,6 +1,6 @@
 /** Gateways in every state, with listeners, servers, samples of the last hour and log lines. */
 import type { GatewayStatus } from "../../contract/control.ts";
-import { minutesBefore, type Seed, towns } from "./demo.ts";
+import { minutesBefore, type Seed, towns } from "./seed.ts";
 
 export type SeededGateway = { id: string; fqdn: string; fingerprint: string };
 

@@ -1,5 +1,5 @@
 /** People, API keys and bundles. The people cannot sign in: they have no password. */
-import { minutesBefore, numbered, type Seed } from "./demo.ts";
+import { minutesBefore, numbered, type Seed } from "./seed.ts";
 
 const names = ["Ana Martins", "Björn Åkesson", "Chiara Conti", "Dušan Petrović", "Elif Kaya", "Fionn O'Brien", "Greta Vogel", "Henri Laurent", "Iveta Nováková", "Jonas Maes"] as const;
 const roles = ["administrator", "operator", "auditor"] as const;

@@ -1,5 +1,5 @@
 /** Policies: a few for many groups, most for one; every seventh switched off. */
-import { numbered, type Seed, towns } from "./demo.ts";
+import { numbered, type Seed, towns } from "./seed.ts";
 import type { SeededGateway } from "./gateways.ts";
 
 export async function seedPolicies({ db, organisationId, rows, random }: Seed, objects: { gateways: readonly SeededGateway[]; groupIds: readonly string[] }): Promise<void> {

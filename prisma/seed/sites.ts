@@ -1,5 +1,5 @@
 /** Sites and servers: offices with subnets, site servers in the default internet site. */
-import { numbered, type Seed, minutesBefore, towns } from "./demo.ts";
+import { numbered, type Seed, minutesBefore, towns } from "./seed.ts";
 
 export async function seedSites({ db, organisationId, rows, random, ...rest }: Seed): Promise<{ serverIds: string[] }> {
   const seed = { db, organisationId, rows, random, ...rest };

@@ -35,7 +35,7 @@ async function call(api: Api, path: string, input: unknown): Promise<Outcome> {
   } catch (error) {
     const known = error instanceof Error ? error.cause : undefined;
     if (!(known instanceof ConsoleError)) throw error;
-    if (known.code === "internal") throw new Error(`${path} failed`, { cause: known.cause ?? known });
+    if (known.code === "internal") throw new Error(`${path} failed`, { cause: error });
     return { code: known.code, message: known.message, fields: known.fields };
   }
 }

@@ -14,7 +14,7 @@ export async function viewGuide(caller: Caller): Promise<z.infer<typeof guideVie
     caller.db.organisation.findUniqueOrThrow({ where: { id: caller.organisationId }, select: { guideDismissedAt: true } }),
   ]);
   const stored = new Map(results.map((result) => [result.step, result]));
-  const broken = await Promise.all(guideSteps.map((id) => (stored.get(id)?.isVerified ? steps[id].brokenSince(caller) : null)));
+  const broken = await Promise.all(guideSteps.map(async (id) => (stored.get(id)?.isVerified ? steps[id].brokenSince(caller) : null)));
   let isBlocked = false;
   const views = guideSteps.map((id, index): StepView => {
     const view = stepView(id, stored.get(id), { isBlocked, brokenSince: broken[index] ?? null });
