@@ -200,6 +200,7 @@ export class AgentRun {
       if (answer.status !== 200) throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to a status report`);
       const reply = agentStatusReply.parse(JSON.parse(answer.body.toString("utf8")));
       this.#reportedAt = report.now;
+      this.#writeStatus();
       if (reply.policyRevision !== this.#currentPolicy().revision) await this.#fetchPolicy();
     } catch (error) {
       keeper.attempts.untake(attempts);

@@ -41,8 +41,8 @@ export async function identifyPeer(db: Db, socket: TLSSocket, now: Date = new Da
   if (verdict.kind === "none") return verdict;
   if (verdict.kind === "refused") return { ...verdict, organisationId: null, agentId: null };
   const { identity, fingerprint, certificate } = verdict;
-  const refuse = (code: RefusalCode, agentId: string | null = null): Peer => ({ kind: "refused", organisationId: identity.organisationId, agentId, code, detail: refusals[code].sentence, certificate });
-  if (identity.kind !== "agent" && identity.kind !== "bundle" && identity.kind !== "probe") return refuse("certificate-identity");
+  const refuse = (code: RefusalCode, agentId: string | null = null, organisationId: string | null = identity.organisationId): Peer => ({ kind: "refused", organisationId, agentId, code, detail: refusals[code].sentence, certificate });
+  if (identity.kind !== "agent" && identity.kind !== "bundle" && identity.kind !== "probe") return refuse("certificate-identity", null, null);
   const row = await db.certificate.findUnique({
     where: { organisationId_fingerprint_purpose: { organisationId: identity.organisationId, fingerprint, purpose: identity.kind } },
     select: {
@@ -52,7 +52,8 @@ export async function identifyPeer(db: Db, socket: TLSSocket, now: Date = new Da
       organisation: { select: { trustDomain: true } },
     },
   });
-  if (!row || row.organisation.trustDomain !== identity.trustDomain) return refuse("agent-unknown");
+  // Without a row nobody vouches for the organisation in the name: it may not even exist.
+  if (!row || row.organisation.trustDomain !== identity.trustDomain) return refuse("agent-unknown", null, row ? identity.organisationId : null);
   if (identity.kind === "probe") return row.revokedAt || !row.isCurrent ? refuse("agent-revoked") : { kind: "probe", organisationId: identity.organisationId, certificate };
   if (identity.kind === "agent") {
     if (!row.agent || row.agentId !== identity.id) return refuse("agent-unknown");

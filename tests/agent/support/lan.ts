@@ -68,8 +68,8 @@ export async function captivePortal(port: number, certificate: { chainPem: strin
 
 export type CountingProxy = { port: number; connects: string[]; live: () => number; isRefusing: boolean; close(): Promise<void> };
 
-/** A small forward proxy without TLS off-loading (S0-25): CONNECT only, remembers what it was asked for. */
-export async function connectProxy(): Promise<CountingProxy> {
+/** A small forward proxy without TLS off-loading (S0-25): CONNECT only, remembers what it was asked for; every name leads to `reaches`, where the agent site listens. */
+export async function connectProxy(reaches = "127.0.0.2"): Promise<CountingProxy> {
   const sockets = new Set<net.Socket>();
   const proxy: CountingProxy = { port: 0, connects: [], live: () => sockets.size, isRefusing: false, close: async () => undefined };
   const server = net.createServer((client) => {
@@ -80,7 +80,7 @@ export async function connectProxy(): Promise<CountingProxy> {
       const target = /^CONNECT (\S+):(\d+) HTTP\/1\.1\r\n/.exec(head.toString("latin1"));
       proxy.connects.push(target ? `${target[1]}:${target[2]}` : "?");
       if (!target || proxy.isRefusing) return void client.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-      const upstream = net.connect({ host: "127.0.0.2", port: Number(target[2]) });
+      const upstream = net.connect({ host: reaches, port: Number(target[2]) });
       upstream.on("error", () => client.destroy());
       upstream.on("close", () => client.destroy());
       client.on("close", () => upstream.destroy());
