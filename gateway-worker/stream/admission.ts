@@ -7,12 +7,16 @@ import type { ListenerLimits } from "../../contract/snapshot.ts";
 
 export type AdmissionVerdict = "admitted" | "source-limit" | "gateway-full";
 
+/** A connection whose handshake is not finished. `makeRoom` ends it when it has had its chance, and returns whether it did. */
+export type Pending = { makeRoom: (nowMs: number) => boolean };
+
 /** Connections above the limit that are still answered (with 503) instead of being dropped at accept. */
 const answeredReserve = 32;
 
 export class Admission {
   connections = 0;
-  handshakes = 0;
+  /** Unfinished handshakes, oldest first. */
+  readonly #pending = new Set<Pending>();
   readonly #bySource = new Map<string, number>();
   readonly #engines: number;
   readonly #fitting = connectionsThatFit(descriptorLimit());
@@ -22,23 +26,26 @@ export class Admission {
     this.#engines = engines;
   }
 
-  /** Called at accept, before anything is read. Admitted ones are counted until `handshakeOver` and `connectionOver`. */
-  admit(source: string, limits: ListenerLimits): AdmissionVerdict {
-    if (this.connections >= this.#connectionsMax(limits) + answeredReserve || this.handshakes >= this.#share(limits.handshakesMax)) return "gateway-full";
-    const ofSource = this.#bySource.get(source) ?? 0;
-    if (ofSource >= this.#share(limits.handshakesPerSourceMax)) return "source-limit";
-    this.#bySource.set(source, ofSource + 1);
-    this.handshakes += 1;
+  /** Called at accept, before anything is read. When every place is taken, the oldest gives way if it had time enough. */
+  admit(address: string, limits: ListenerLimits, nowMs: number): AdmissionVerdict {
+    if (this.connections >= this.#connectionsMax(limits) + answeredReserve) return "gateway-full";
+    if ((this.#bySource.get(address) ?? 0) >= this.#share(limits.handshakesPerSourceMax)) return "source-limit";
+    return this.#pending.size < this.#share(limits.handshakesMax) || this.#oldestMakesRoom(nowMs) ? "admitted" : "gateway-full";
+  }
+
+  /** Counts an admitted connection until `handshakeOver` and `connectionOver`. */
+  enter(connection: Pending, address: string): void {
+    this.#bySource.set(address, (this.#bySource.get(address) ?? 0) + 1);
+    this.#pending.add(connection);
     this.connections += 1;
-    return "admitted";
   }
 
   /** The handshake is done or the connection gone: it no longer counts as unfinished. */
-  handshakeOver(source: string): void {
-    this.handshakes -= 1;
-    const ofSource = (this.#bySource.get(source) ?? 1) - 1;
-    if (ofSource > 0) this.#bySource.set(source, ofSource);
-    else this.#bySource.delete(source);
+  handshakeOver(connection: Pending, address: string): void {
+    this.#pending.delete(connection);
+    const ofSource = (this.#bySource.get(address) ?? 1) - 1;
+    if (ofSource > 0) this.#bySource.set(address, ofSource);
+    else this.#bySource.delete(address);
   }
 
   connectionOver(): void {
@@ -53,6 +60,11 @@ export class Admission {
   /** True when the next connection would be over the limit. */
   isFull(limits: ListenerLimits): boolean {
     return this.connections >= this.#connectionsMax(limits);
+  }
+
+  #oldestMakesRoom(nowMs: number): boolean {
+    const [oldest] = this.#pending;
+    return oldest?.makeRoom(nowMs) ?? false;
   }
 
   #connectionsMax(limits: ListenerLimits): number {

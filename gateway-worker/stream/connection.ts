@@ -44,6 +44,7 @@ const nothing: Buffer = Buffer.alloc(0);
 
 export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   readonly id = nextConnectionId();
+  /** Address and port, as logs write it. */
   readonly source: string;
   deadlineMs: number;
   isMarked = false;
@@ -52,6 +53,9 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   readonly #listener: StreamListener;
   /** The accepted TCP socket; on Bun it is also the TLS socket. */
   readonly #raw: ConnectionSocket;
+  /** The source without its port: what admission counts by. */
+  readonly #address: string;
+  readonly #acceptedMs: number;
   #socket: (tls.TLSSocket & ConnectionSocket) | undefined;
   #phase: Phase = "handshake";
   #peer: PeerCertificate | undefined;
@@ -67,11 +71,13 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   #endReason: string | null = null;
 
   /** Counted by the caller's admission already. Takes the socket over: from here every path destroys it. */
-  constructor(engine: Engine, listener: StreamListener, raw: net.Socket, source: string) {
+  constructor(engine: Engine, listener: StreamListener, raw: net.Socket, from: { source: string; address: string }) {
     this.#engine = engine;
     this.#listener = listener;
     this.#raw = raw;
-    this.source = source;
+    this.source = from.source;
+    this.#address = from.address;
+    this.#acceptedMs = engine.wheel.nowMs;
     this.deadlineMs = engine.wheel.nowMs + listener.limits.handshakeTimeoutMs;
     this.#raw[connectionOf] = this;
     raw.on("error", onRawError).on("close", onClose);
@@ -111,6 +117,14 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     const { compiled } = this.#engine;
     if (!compiled || this.#engine.isDraining || this.#listener.isClosed) this.#refuse("gateway-draining", "the gateway takes no new tunnels");
     else this.#judge(socket, compiled);
+  }
+
+  /** Gives its place to a newer client when all are taken, once it had a quarter of its time (T05). Returns whether it did. */
+  makeRoom(nowMs: number): boolean {
+    if (this.#phase !== "handshake" || nowMs - this.#acceptedMs < this.#listener.limits.handshakeTimeoutMs / 4) return false;
+    this.#record("tls-handshake-timeout", "the TLS handshake was not finished when every place for unfinished handshakes was taken");
+    this.#finish();
+    return true;
   }
 
   onDeadline(nowMs: number): void {
@@ -327,7 +341,7 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   #handshakeOver(): void {
     if (this.#phase !== "handshake") return;
     this.#phase = "head";
-    this.#engine.admission.handshakeOver(this.source);
+    this.#engine.admission.handshakeOver(this, this.#address);
   }
 
   /** The one end of every path: counted once, both sockets gone, off the wheel and out of every table. */

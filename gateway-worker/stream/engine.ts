@@ -126,15 +126,16 @@ export class Engine {
   }
 
   accepted(listener: StreamListener, raw: net.Socket): Connection | undefined {
-    const source = peerOf(raw);
-    const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(addressOf(raw), listener.limits);
+    const from = { source: peerOf(raw), address: addressOf(raw) };
+    const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(from.address, listener.limits, this.wheel.nowMs);
     if (verdict === "admitted") {
-      const connection = new Connection(this, listener, raw, source);
+      const connection = new Connection(this, listener, raw, from);
+      this.admission.enter(connection, from.address);
       this.#connections.add(connection);
       return connection;
     }
     raw.on("error", () => {}).destroy();
-    this.#turnedAway(verdict, listener, addressOf(raw) || source);
+    this.#turnedAway(verdict, listener, from.source);
     return undefined;
   }
 
