@@ -4,6 +4,7 @@
  */
 import { createDecipheriv, pbkdf2Sync } from "node:crypto";
 import forge from "node-forge";
+import { derivationRoundsMax } from "./derivation-bounds.ts";
 
 type Asn1 = forge.asn1.Asn1;
 /** What node-forge asks of a cipher that it got from here. */
@@ -21,7 +22,7 @@ const ciphers: Record<string, { name: string; keyBytes: number }> = {
   "1.2.840.113549.3.7": { name: "des-ede3-cbc", keyBytes: 24 },
 };
 
-/** PBES2-params ::= SEQUENCE { keyDerivationFunc { OID, PBKDF2-params }, encryptionScheme { OID, iv } }. Rounds are bounded before (derivation-bounds.ts). */
+/** PBES2-params ::= SEQUENCE { keyDerivationFunc { OID, PBKDF2-params }, encryptionScheme { OID, iv } }. */
 pbe.getCipherForPBES2 = (_oid, parameters, password) => {
   const [derivation, encryption] = childrenOf(parameters);
   const [derivationOid, derivationParameters] = childrenOf(derivation);
@@ -32,9 +33,16 @@ pbe.getCipherForPBES2 = (_oid, parameters, password) => {
   const prf = rest.find((part) => part.type === forge.asn1.Type.SEQUENCE);
   const hash = prf ? hashes[oidOf(childrenOf(prf)[0])] : "sha1"; // DEFAULT algid-hmacWithSHA1
   if (!hash) throw new Error("unsupported password-based encryption");
-  const key = pbkdf2Sync(Buffer.from(password, "utf8"), bytesOf(salt), Number.parseInt(bytesOf(rounds).toString("hex"), 16), cipher.keyBytes, hash);
+  const key = pbkdf2Sync(Buffer.from(password, "utf8"), bytesOf(salt), boundedRounds(rounds), cipher.keyBytes, hash);
   return decrypting(cipher.name, key, bytesOf(iv));
 };
+
+/** Native code cannot be interrupted, so the bound is held here too, whatever stands in the place of the count. */
+function boundedRounds(node: Asn1 | undefined): number {
+  const count = node?.type === forge.asn1.Type.INTEGER ? Number.parseInt(bytesOf(node).toString("hex"), 16) : Number.NaN;
+  if (!(count >= 1 && count <= derivationRoundsMax)) throw new Error("unsupported count of key derivation rounds");
+  return count;
+}
 
 function decrypting(name: string, key: Buffer, iv: Buffer): ForgeCipher {
   const decipher = createDecipheriv(name, key, iv);

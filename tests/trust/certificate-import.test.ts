@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { certificateImport, certificateList } from "../../contract/objects.ts";
 import { readImportFile } from "../../server/pki/import-file.ts";
 import type { ImportResult } from "../../server/pki/import-result.ts";
+import { readImport } from "../../server/pki/read-import.ts";
 import { ConsoleError } from "../../server/errors.ts";
 import type { Caller } from "../../server/services/caller.ts";
 import { getCertificate } from "../../server/services/certificate/get.ts";
@@ -168,6 +169,30 @@ describe.skipIf(!hasOpenssl)("importing PKCS#12", () => {
     // The most work that is allowed goes on elsewhere, too.
     expect(await attempt({ pkcs12Base64: honest.toString("base64"), password: "x" })).toHaveProperty("id");
     expect(watch()).toBeLessThan(1_000);
+  });
+
+  it("refuses a count that hides behind another type, in the certificates' and in the key's encryption [T25]", async () => {
+    const honest = Buffer.from(p12(await issuing.issue(server), "x", "-iter", "123457", "-nomaciter"), "base64");
+    const hidden = Buffer.from(honest);
+    let found = 0;
+    for (let at = hidden.indexOf("020301e241", 0, "hex"); at !== -1; at = hidden.indexOf("020301e241", at + 1, "hex")) {
+      hidden[at] = 0x04; // OCTET STRING instead of INTEGER
+      hidden.writeUIntBE(0x7fffff, at + 2, 3);
+      found += 1;
+    }
+    expect(found).toBeGreaterThan(0);
+    const started = performance.now();
+    expect(read({ pkcs12Base64: hidden.toString("base64"), password: "x" })).toMatchObject({ kind: "refused" });
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it("stops work at its deadline, and takes the next file afterwards [T25]", async () => {
+    const leaf = await issuing.issue(server);
+    const file = { pkcs12: new Uint8Array(Buffer.from(p12(leaf, "x", "-iter", "900000", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"), "base64")), password: "x" };
+    expect(await readImport(file, new Date(), 1_000)).toEqual({ kind: "late" });
+    const three = await Promise.all(["y", "y", "y"].map((password) => readImport({ pkcs12: new Uint8Array(Buffer.from(p12(leaf, "x"), "base64")), password }, new Date())));
+    expect(three.map((outcome) => outcome.kind)).toEqual(["refused", "refused", "busy"]);
+    expect(await readImport({ pem: whole(leaf, issuing, root), keyPem: leaf.keyPem }, new Date())).toMatchObject({ kind: "read" });
   });
 
   it("refuses what is larger than the limit before it reads it [T25]", async () => {
