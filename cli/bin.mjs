@@ -8,6 +8,14 @@ const packaged = [`../node_modules/node-${process.platform}-${process.arch}/bin/
   .map((path) => fileURLToPath(new URL(path, import.meta.url)))
   .find((path) => existsSync(path));
 
+// A reader that has seen enough (| head) is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+}
+
 if (process.features.typescript) {
   const { main } = await import("./main.ts");
   process.exitCode = await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 /** Columns of each list, in the order people look for them; the id stands last, so that it can be copied. */
-import { cell, type Column, type Row, time } from "./output.ts";
+import { cell, type Column, type Row, time, words } from "./output.ts";
 
 const text = (title: string, key: string = title): Column => ({ title, value: (row) => cell(row[key]) });
 const number = (title: string, key: string = title): Column => ({ title, value: (row) => cell(row[key]), isRight: true });
@@ -35,5 +35,5 @@ export function columnsFor(tag: string, rows: readonly Row[]): readonly Column[]
   const [first = {}] = rows;
   const known = byTag[tag];
   if (known?.some((column) => column.value(first) !== "-")) return known;
-  return Object.keys(first).filter((key) => typeof first[key] !== "object" || Array.isArray(first[key])).slice(0, 7).map((key) => (/At$|^at$/.test(key) ? when(key, key) : text(key)));
+  return Object.keys(first).filter((key) => typeof first[key] !== "object" || Array.isArray(first[key])).slice(0, 7).map((key) => (/At$|^at$/.test(key) ? when(words(key), key) : text(words(key), key)));
 }

@@ -14,6 +14,11 @@ import { listAll, resolveId } from "./resolve.ts";
 
 export type Shared = { readonly screen: Screen; readonly isJson: () => boolean };
 
+/** What a noun alone means: `sallyport search TEXT`, `sallyport overview`. */
+const defaultVerbs: ReadonlySet<string> = new Set(["search.query", "overview.view", "organisation.view"]);
+/** Records of what happened are read from their end. */
+const newestFirst: ReadonlySet<string> = new Set(["audit.list"]);
+
 /** A key has no password and no sessions; these belong to the console's pages. */
 const sessionOnly: ReadonlySet<string> = new Set(["user.changePassword", "user.sessions", "user.endSession", "organisation.switchTo", "user.me"]);
 
@@ -63,7 +68,7 @@ function addCommand(noun: Command, verb: string, operation: Operation, shared: S
   const positional = positionalOf(operation, inPath);
   const flags = flagsOf(operation, new Set([...inPath, ...positional, "version", "confirmName"]));
   const required = new Set(isUpdate(operation) ? [] : (operation.input?.required ?? []));
-  const command = noun.command(verb).description(operation.summary).allowExcessArguments(false);
+  const command = noun.command(verb, { isDefault: defaultVerbs.has(operation.name) }).description(operation.summary).allowExcessArguments(false);
   const alias = aliases[verb];
   if (alias) command.alias(alias);
   for (const name of inPath) command.argument(`<${namedTags.has(referenceTag(name, operation.tag) ?? "") ? "name-or-id" : name}>`);
@@ -95,7 +100,7 @@ async function run(call: Call, shared: Shared): Promise<void> {
   const input = await resolveReferences(target, call.flags, given);
   const present = isUpdate(operation) ? await presentFields(target, operation, params["id"] ?? "") : {};
   const confirmation = cutsOff(operation) ? await confirm(target, { call, params, input }, shared) : {};
-  const full = { ...present, ...input, ...confirmation };
+  const full = { ...(newestFirst.has(operation.name) ? { desc: true } : {}), ...present, ...input, ...confirmation };
   demandRequired(call, full, inPath);
   await send(target, { operation, params, full, isAll: options["all"] === true }, shared);
 }

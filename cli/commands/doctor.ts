@@ -59,7 +59,7 @@ const overviewPart = z.object({
 async function checkOverview(findings: Finding[], target: Connection): Promise<void> {
   const overview = await attempt(findings, "overview", async () => {
     const found = overviewPart.parse(await callApi(target, { method: "GET", path: "/overview" }));
-    return { value: found, detail: `${found.gateways.length} gateways` };
+    return { value: found, detail: found.gateways.length === 1 ? "1 gateway" : `${found.gateways.length} gateways` };
   });
   for (const gateway of overview?.gateways ?? []) findings.push({ check: `gateway ${gateway.name}`, isGood: gateway.state === "connected", detail: gateway.state, ...(gateway.state === "connected" ? {} : { cure: `sallyport gateway show "${gateway.name}"` }) });
   for (const warning of overview?.warnings ?? []) findings.push({ check: "warning", isGood: false, detail: warning.sentence, cure: warning.cure });

@@ -14,7 +14,7 @@ export function addPolicy(program: Command, shared: Shared): void {
     .command("create")
     .argument("<name>")
     .description("Create a policy: which gateways, in which order, for which agent groups")
-    .option("--gateway <name[@fqdn[:port]]...>", "gateways in the order agents try them; the address and the pin are the gateway's own unless given: gw1@gw.example.com:443")
+    .option("--gateway <name-or-id...>", "gateways in the order agents try them; the address and the pin are the gateway's own unless given: gw1@gw.example.com:443")
     .option("--groups <name-or-id...>", "agent groups it targets")
     .option("--disabled", "create it switched off")
     .option("--request-proxy <host:port>", "HTTP proxy for requests in direct mode; not together with gateways")

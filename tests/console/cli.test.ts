@@ -162,6 +162,25 @@ describe("nouns and verbs", () => {
     expect(await json("agent", "show", "laptop-7")).toMatchObject({ state: "revoked" });
   });
 
+  it("make a policy from a gateway's name: address and pin are the gateway's own [S1-53]", async () => {
+    await setUp();
+    await run("agent-group", "create", "Field", "--kind", "static");
+    expect((await run("gateway", "create", "edge1", "--public-names", "gw.example.com")).code).toBe(0);
+    expect(await run("policy", "create", "Field staff", "--gateway", "edge1", "--groups", "Field")).toMatchObject({ code: 1, err: expect.stringContaining("no pin") });
+    const { id: gatewayId } = await db().gateway.findFirstOrThrow({ where: { organisationId }, select: { id: true } });
+    const fingerprint = "ab".repeat(32);
+    const { id } = await db().certificate.create({
+      data: { organisationId, gatewayId, purpose: "gateway-listener", subject: "CN=edge1", names: ["gw.example.com"], issuer: "CN=edge1", serial: "01", keyType: "ec-p256", fingerprint, thumbprintSha1: "ab".repeat(20), publicKeySha256: fingerprint, notBefore: new Date(), notAfter: new Date(Date.now() + 86_400_000), pem: "", chainPem: "" },
+      select: { id: true },
+    });
+    await db().gateway.update({ where: { id: gatewayId }, data: { presentedCertificateId: id } });
+    expect(await run("policy", "create", "Field staff", "--gateway", "edge1", "edge1@gw2.example.com:8443", "--groups", "Field")).toMatchObject({ code: 0 });
+    expect(await json("policy", "show", "Field staff")).toMatchObject({ isEnabled: true, gateways: [{ gatewayId, fqdn: "gw.example.com", port: 443, pins: [fingerprint] }, { fqdn: "gw2.example.com", port: 8443 }] });
+    expect(await run("policy", "set-enabled", "Field staff", "--enabled", "no")).toMatchObject({ code: 2, err: expect.stringContaining("--yes") });
+    expect((await run("policy", "set-enabled", "Field staff", "--enabled", "no", "--yes")).code).toBe(0);
+    expect(await json("search", "field")).toHaveLength(2);
+  });
+
   it("read whole inputs from a file or standard input", async () => {
     await setUp();
     const { code } = await runProgram(["site", "create", "Wien", "--from", "-"], JSON.stringify({ kind: "intranet", subnets: ["10.9.0.0/16"] }));
