@@ -3,9 +3,9 @@ import type { z } from "zod";
 import type { agentRevoke, agentRevokeMany } from "../../../contract/procedures.ts";
 import type { Tx } from "../../db.ts";
 import { writeAgentAccess } from "../access/write-entries.ts";
-import { recordAudit } from "../audit/record.ts";
+import { recordAudits } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
-import { publishLive } from "../change/publish.ts";
+import { publishAgents } from "./publish-agents.ts";
 import { demandClearance } from "../object/confirm.ts";
 import { demandReferences } from "../object/references.ts";
 import { writeInOrganisation } from "../object/write.ts";
@@ -40,9 +40,7 @@ async function revoke(tx: Tx, caller: Caller, ids: readonly string[]): Promise<n
   await tx.certificate.updateMany({ where: { organisationId, agentId: { in: agentIds }, revokedAt: null }, data: { revokedAt: now, isCurrent: false } });
   await tx.enrolmentToken.updateMany({ where: { organisationId, agentId: { in: agentIds }, revokedAt: null }, data: { revokedAt: now } });
   await writeAgentAccess(tx, organisationId, agentIds);
-  for (const agent of agents) {
-    await recordAudit(tx, caller, { action: "agent.revoke", target: { kind: "agent", id: agent.id, name: agent.hostname } });
-    await publishLive(tx, organisationId, { topic: "agent", id: agent.id });
-  }
+  await recordAudits(tx, caller, agents.map((agent) => ({ action: "agent.revoke", target: { kind: "agent", id: agent.id, name: agent.hostname } })));
+  await publishAgents(tx, organisationId, agentIds);
   return agentIds.length;
 }

@@ -5,11 +5,12 @@ import type { Tx } from "../../db.ts";
 import { ConsoleError } from "../../errors.ts";
 import { writeAgentAccess } from "../access/write-entries.ts";
 import { addMembers, removeMembers } from "../agent-group/apply-group-rules.ts";
-import { recordAudit } from "../audit/record.ts";
+import { recordAudits } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
 import { demandReferences } from "../object/references.ts";
 import { writeInOrganisation } from "../object/write.ts";
+import { publishAgents } from "./publish-agents.ts";
 
 /** Returns how many agents belong to other groups than before. */
 export async function setAgentGroups(caller: Caller, input: z.infer<typeof agentSetGroups>): Promise<{ count: number }> {
@@ -22,10 +23,8 @@ export async function setAgentGroups(caller: Caller, input: z.infer<typeof agent
     const changed = await changeMembers(tx, caller.organisationId, input.ids, input);
     if (changed.length === 0) return { count: 0 };
     const agents = await tx.agent.findMany({ where: { organisationId: caller.organisationId, id: { in: changed } }, select: { id: true, hostname: true } });
-    for (const agent of agents) {
-      await recordAudit(tx, caller, { action: "agent.set-groups", target: { kind: "agent", id: agent.id, name: agent.hostname }, changes: [{ path: "groupIds", before: input.remove, after: input.add }] });
-      await publishLive(tx, caller.organisationId, { topic: "agent", id: agent.id });
-    }
+    await recordAudits(tx, caller, agents.map((agent) => ({ action: "agent.set-groups", target: { kind: "agent", id: agent.id, name: agent.hostname }, changes: [{ path: "groupIds", before: input.remove, after: input.add }] })));
+    await publishAgents(tx, caller.organisationId, changed);
     return { count: changed.length };
   });
 }

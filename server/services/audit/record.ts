@@ -10,13 +10,30 @@ const secretPath = /password|secret|token$|keypem|sealed|pkcs12/i;
 
 /** Records that `caller` did `entry.action`. Values under paths that can hold secrets are replaced. Raises the organisation's chain head under its row lock (NO KEY UPDATE: rows inserted before in this transaction hold a share of the organisation's key, and two such transactions must not wait for each other). */
 export async function recordAudit(tx: Tx, caller: Caller, entry: AuditEntry): Promise<void> {
+  await recordAudits(tx, caller, [entry]);
+}
+
+/** The same for many at once, in three statements however many: one event each, chained in their order. */
+export async function recordAudits(tx: Tx, caller: Caller, entries: readonly AuditEntry[]): Promise<void> {
+  if (entries.length === 0) return;
   const [row] = await tx.$queryRaw<{ auditHash: string }[]>`SELECT "auditHash" FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR NO KEY UPDATE`;
   if (!row) throw new Error(`organisation ${caller.organisationId} is gone`);
   const at = new Date();
+  let previousHash = row.auditHash;
+  const events = entries.map((entry) => {
+    const event = eventOf(caller, entry, { at, previousHash });
+    previousHash = hashAudit(event);
+    return { ...event, hash: previousHash };
+  });
+  await tx.auditEvent.createMany({ data: events });
+  await tx.organisation.update({ where: { id: caller.organisationId }, data: { auditHash: previousHash } });
+}
+
+function eventOf(caller: Caller, entry: AuditEntry, moment: { at: Date; previousHash: string }) {
   const changes = (entry.changes ?? []).map((change) => (secretPath.test(change.path) ? { ...change, before: "[secret]", after: "[secret]" } : change));
-  const event = {
+  return {
+    ...moment,
     organisationId: caller.organisationId,
-    at,
     actorKind: caller.actor.kind,
     actorId: caller.actor.id,
     actorName: caller.actor.name,
@@ -27,11 +44,7 @@ export async function recordAudit(tx: Tx, caller: Caller, entry: AuditEntry): Pr
     changes: JSON.parse(JSON.stringify(changes)) as Prisma.InputJsonValue,
     requestId: caller.requestId,
     source: caller.source,
-    previousHash: row.auditHash,
   };
-  const hash = hashAudit(event);
-  await tx.auditEvent.create({ data: { ...event, hash } });
-  await tx.organisation.update({ where: { id: caller.organisationId }, data: { auditHash: hash } });
 }
 
 /** The chain hash of an event: SHA-256 over the previous hash and the event's own fields in a fixed order. */

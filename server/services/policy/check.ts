@@ -33,7 +33,15 @@ export async function checkEntry(entry: Entry): Promise<Check & { isPublic: bool
   const presented = await readPresented({ host: fqdn, port, addresses });
   if (presented.kind === "failed") return { ...base, answers: false, presented: null, pinFits: false, detail: `${presented.detail}. Check the firewall and the port mapping in front of gateway "${entry.gateway.name}"; a network that does not let its own public address in from inside gives this answer too.` };
   const pinFits = entry.pins.includes(presented.fingerprint);
-  return { ...base, answers: true, presented: presented.fingerprint, pinFits, detail: pinFits ? fits(entry, isPublic) : `${fqdn}:${port} presents ${presented.fingerprint.slice(0, 16)}…, which is none of the pins. Something in front of the gateway may end TLS itself (a certificate proxy), or gateway "${entry.gateway.name}" has a new certificate: copy its fingerprint into the policy.` };
+  return { ...base, answers: true, presented: presented.fingerprint, pinFits, detail: pinFits ? fits(entry, isPublic) : `${fqdn}:${port} presents ${presented.fingerprint.slice(0, 16)}…, which is none of the pins. ${suspect(entry)}` };
+}
+
+/** Most likely cause first: what stands in front of the gateway, or the gateway's own new certificate (S0-03, S0-09). */
+function suspect({ gateway }: Entry): string {
+  const renewed = `gateway "${gateway.name}" has a new certificate: copy its fingerprint into the policy.`;
+  return gateway.isBehindLoadBalancer
+    ? `The load balancer in front of the gateway ends TLS itself (a certificate proxy): let it pass TLS through unchanged. Otherwise ${renewed}`
+    : `Something in front of the gateway may end TLS itself (a certificate proxy), or ${renewed}`;
 }
 
 function fits(entry: Entry, isPublic: boolean): string {
