@@ -27,7 +27,7 @@ export class GatewayError extends Error {
 export function explain(error: unknown): string {
   const parts: string[] = [];
   for (let current: unknown = error; current !== undefined && parts.length < 5; current = current instanceof Error ? current.cause : undefined) {
-    parts.push(current instanceof Error ? current.message || current.name : String(current));
+    parts.push(current instanceof Error ? current.message || current.name : typeof current === "string" ? current : JSON.stringify(current));
   }
   return [...new Set(parts)].join(" <- ");
 }

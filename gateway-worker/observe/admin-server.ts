@@ -70,7 +70,7 @@ function reply(response: ServerResponse, status: number, type: string, body: str
 
 function registerMetrics(registry: Registry, view: () => AdminView): void {
   const gauge = (name: string, help: string, read: (now: AdminView) => number): void => {
-    new Gauge({ name: `sallyport_gateway_${name}`, help, registers: [registry], collect() { this.set(read(view())); } });
+    registry.registerMetric(new Gauge({ name: `sallyport_gateway_${name}`, help, registers: [], collect() { this.set(read(view())); } }));
   };
   gauge("ready", "1 when every listener serves", (now) => (now.notReady === null ? 1 : 0));
   gauge("console_connected", "1 when the control channel is subscribed", (now) => (now.channel.state === "subscribed" ? 1 : 0));

@@ -24,7 +24,6 @@ const skewMax = 300_000;
 
 export class Gateway {
   readonly identity: GatewayIdentity;
-  readonly #config: GatewayConfig;
   readonly #log: GatewayLog;
   readonly #engines: EngineGroup;
   readonly #store: SnapshotStore;
@@ -43,7 +42,6 @@ export class Gateway {
   #wasConnected = false;
 
   constructor(config: GatewayConfig, identity: GatewayIdentity, log: GatewayLog) {
-    this.#config = config;
     this.identity = identity;
     this.#log = log;
     this.#store = new SnapshotStore(config.stateDir);

@@ -12,6 +12,7 @@ import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Db } from "../db.ts";
 import { ConsoleError } from "../errors.ts";
+import type { Readiness } from "../http.ts";
 import { errorFields, log } from "../log.ts";
 import { authenticateGateway } from "../services/gateway/authenticate.ts";
 import { type ControlCertificate, controlCertificates } from "../services/gateway/control-certificates.ts";
@@ -30,7 +31,7 @@ const reportEveryMs = 1_000;
 /** Messages that somebody without a certificate may send on one connection: one enrolment, and a repetition. */
 const strangerMessagesMax = 4;
 
-export type ChannelServerOptions = { db: Db; fanOut: FanOut; host: string; port: number; readiness: () => Promise<{ isReady: boolean; detail: string }> };
+export type ChannelServerOptions = { db: Db; fanOut: FanOut; host: string; port: number; readiness: () => Promise<Readiness> };
 
 export class ChannelServer {
   readonly #options: ChannelServerOptions;
@@ -123,8 +124,9 @@ export class ChannelServer {
     const reply = (status: number, text: string): void => void response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store", connection: "close" }).end(`${text}\n`);
     if (request.method !== "GET" || (request.url !== "/healthz" && request.url !== "/readyz")) return reply(404, "not found");
     if (request.url === "/healthz") return reply(200, "up");
-    const { isReady, detail } = await this.#options.readiness();
-    reply(isReady ? 200 : 503, detail);
+    const state = await this.#options.readiness();
+    if (state.kind === "ready") reply(200, "ready");
+    else reply(503, `${state.reason} Connected gateways serve what they have.`);
   }
 
   async #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {

@@ -2,6 +2,7 @@
 import { type Db, db } from "../db.ts";
 import { env } from "../env.ts";
 import { log } from "../log.ts";
+import { readiness } from "../readiness.ts";
 import { ChannelServer } from "./channel-server.ts";
 import { FanOut } from "./fan-out.ts";
 import { HintListener } from "./hint.ts";
@@ -37,13 +38,4 @@ export async function startControl(options: { host?: string; port?: number; db?:
       return closing;
     },
   };
-}
-
-async function readiness(database: Db): Promise<{ isReady: boolean; detail: string }> {
-  try {
-    await database.$queryRaw`SELECT 1`;
-    return { isReady: true, detail: "ready" };
-  } catch {
-    return { isReady: false, detail: "the database cannot be read; connected gateways serve what they have" };
-  }
 }

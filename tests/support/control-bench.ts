@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import tls from "node:tls";
@@ -207,7 +207,7 @@ export async function openTunnel(gateway: { port: number }, agent: BenchAgent, t
     socket.once("secureConnect", () => socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`));
     socket.once("data", (chunk: Buffer) => {
       const [line = ""] = chunk.toString("latin1").split("\r\n");
-      if (/^HTTP\/1\.1 200/.test(line)) resolve(socket);
+      if (line.startsWith("HTTP/1.1 200")) resolve(socket);
       else reject(new Error(line));
     });
   });

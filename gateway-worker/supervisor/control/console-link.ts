@@ -37,16 +37,16 @@ export class ConsoleLink {
   /** Resolves with a sentence once the connection is gone, whoever ended it. */
   readonly lost: Promise<string>;
   readonly #where: string;
-  readonly #socket: () => WebSocket | undefined;
+  readonly #socket: WebSocket;
   readonly #client: TRPCUntypedClient<AnyTRPCRouter>;
   readonly #end: () => void;
 
-  private constructor(where: string, socket: () => WebSocket | undefined, client: TRPCUntypedClient<AnyTRPCRouter>, lost: Promise<string>, end: () => void) {
+  private constructor(where: string, socket: WebSocket, client: TRPCUntypedClient<AnyTRPCRouter>, life: { lost: Promise<string>; end: () => void }) {
     this.#where = where;
     this.#socket = socket;
     this.#client = client;
-    this.lost = lost;
-    this.#end = end;
+    this.lost = life.lost;
+    this.#end = life.end;
   }
 
   /** Connects and verifies the console. Rejects with `console-unreachable`, `console-untrusted` or `console-refused`. */
@@ -69,23 +69,26 @@ export class ConsoleLink {
         socket?.terminate();
         lose("closed by this gateway");
       };
+      const adopt = (opened: WebSocket): void => {
+        socket = opened;
+        opened.on("open", () => {
+          clearTimeout(timer);
+          watchSilence(opened);
+          resolve(new ConsoleLink(where, opened, createTRPCUntypedClient<AnyTRPCRouter>({ links: [wsLink({ client })] }), { lost, end }));
+        });
+        opened.on("unexpected-response", (_request, response) => fail(new GatewayError("console-refused", `The console at ${where} refused the control channel: ${response.statusCode ?? 0} ${String(response.headers["x-sallyport-reason"] ?? response.statusMessage ?? "")}`)));
+        opened.on("error", fail);
+        opened.on("close", (code, reason) => {
+          void client.close().catch(() => {});
+          lose(code === 1006 ? "the connection ended without a word" : `closed by the console (${code} ${reason.toString()})`);
+          fail(new GatewayError("console-unreachable", `The console at ${where} closed the connection.`));
+        });
+      };
       class OneSocket extends WebSocket {
         constructor(url: string | URL) {
           if (socket) throw new Error("a console link is used once");
           super(url, socketOptions(options));
-          socket = this;
-          this.on("open", () => {
-            clearTimeout(timer);
-            watchSilence(this);
-            resolve(new ConsoleLink(where, () => socket, createTRPCUntypedClient<AnyTRPCRouter>({ links: [wsLink({ client })] }), lost, end));
-          });
-          this.on("unexpected-response", (_request, response) => fail(new GatewayError("console-refused", `The console at ${where} refused the control channel: ${response.statusCode ?? 0} ${String(response.headers["x-sallyport-reason"] ?? response.statusMessage ?? "")}`)));
-          this.on("error", fail);
-          this.on("close", (code, reason) => {
-            void client.close().catch(() => {});
-            lose(code === 1006 ? "the connection ended without a word" : `closed by the console (${code} ${reason.toString()})`);
-            fail(new GatewayError("console-unreachable", `The console at ${where} closed the connection.`));
-          });
+          adopt(this);
         }
       }
       const client = createWSClient({ url: `wss://${bracketed(options.address.host)}:${options.address.port}/control`, WebSocket: OneSocket as unknown as typeof globalThis.WebSocket, retryDelayMs: () => 3_600_000 });
@@ -138,7 +141,7 @@ export class ConsoleLink {
       return await Promise.race([this.#client.mutation(path, input), late]);
     } catch (error) {
       if (error instanceof GatewayError) throw error;
-      if (this.#socket()?.readyState !== WebSocket.OPEN) throw new GatewayError("console-unreachable", `The connection to the console at ${this.#where} was lost during ${path}.`, error);
+      if (this.#socket.readyState !== WebSocket.OPEN) throw new GatewayError("console-unreachable", `The connection to the console at ${this.#where} was lost during ${path}.`, error);
       throw new GatewayError("console-refused", `The console refused ${path}: ${explain(error)}`, error);
     } finally {
       clearTimeout(timer);
