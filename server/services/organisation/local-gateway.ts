@@ -10,17 +10,22 @@ import { createToken } from "../token/create.ts";
 export const localGatewayName = "Local gateway";
 const tokenMs = 24 * 3_600_000;
 
-/** Makes the local gateway when there is none, and a fresh token while it has not enrolled. */
+/** Makes the local gateway when there is none, and a fresh token while it has not enrolled, or when its state was deleted since. */
 export async function ensureLocalGateway(database: Db, caller: Caller): Promise<void> {
   const file = path.join(env().SALLYPORT_DATA, "local-gateway.token");
   const token = await database.$transaction(async (tx) => {
     await tx.$queryRaw`SELECT id FROM "Organisation" WHERE id = ${caller.organisationId}::uuid FOR NO KEY UPDATE`;
     const gateway = await findOrCreate(tx, caller);
-    if (gateway.enrolledAt !== null) return null;
+    if (gateway.enrolledAt !== null && (hasState() || fs.existsSync(file))) return null;
     await tx.enrolmentToken.updateMany({ where: { organisationId: caller.organisationId, gatewayId: gateway.id, revokedAt: null, uses: 0 }, data: { revokedAt: new Date() } });
     return createToken(tx, caller, { kind: "gateway", gatewayId: gateway.id, expiresAt: new Date(Date.now() + tokenMs), host: "localhost" });
   });
   if (token) writePrivate(file, `${token.text}\n`);
+}
+
+/** The folder in which the local gateway keeps its identity (SALLYPORT_GATEWAY_DIR of `npm start`). */
+function hasState(): boolean {
+  return fs.existsSync(path.join(env().SALLYPORT_DATA, "gateway"));
 }
 
 async function findOrCreate(tx: Tx, caller: Caller): Promise<{ id: string; enrolledAt: Date | null }> {
