@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { CertificateSummary } from "../../contract/control.ts";
 import { type RefusalCode, refusals } from "../../contract/error-codes.ts";
 import type { Db } from "../db.ts";
+import { findPeerCertificate } from "../services/certificate/peer.ts";
 import { judgePeer } from "./verify-peer.ts";
 
 export type Peer =
@@ -18,14 +19,14 @@ export type Peer =
   | { kind: "refused"; organisationId: string | null; agentId: string | null; code: RefusalCode; detail: string; certificate: CertificateSummary | null };
 
 /** A connection's own facts, made once per socket. */
-export type Connection = { readonly id: string; readonly source: string; readonly socket: TLSSocket };
+export type Connection = { readonly id: string; readonly source: string; readonly socket: TLSSocket; lastAdmitted: { peer: Extract<Peer, { kind: "agent" }>; instance: string | null; atMs: number } | undefined };
 
 const connections = new WeakMap<TLSSocket, Connection>();
 
 export function connectionOf(socket: TLSSocket): Connection {
   const known = connections.get(socket);
   if (known) return known;
-  const made = { id: `as-${randomUUID().slice(0, 13)}`, source: sourceOf(socket), socket };
+  const made: Connection = { id: `as-${randomUUID().slice(0, 13)}`, source: sourceOf(socket), socket, lastAdmitted: undefined };
   connections.set(socket, made);
   return made;
 }
@@ -43,15 +44,7 @@ export async function identifyPeer(db: Db, socket: TLSSocket, now: Date = new Da
   const { identity, fingerprint, certificate } = verdict;
   const refuse = (code: RefusalCode, agentId: string | null = null, organisationId: string | null = identity.organisationId): Peer => ({ kind: "refused", organisationId, agentId, code, detail: refusals[code].sentence, certificate });
   if (identity.kind !== "agent" && identity.kind !== "bundle" && identity.kind !== "probe") return refuse("certificate-identity", null, null);
-  const row = await db.certificate.findUnique({
-    where: { organisationId_fingerprint_purpose: { organisationId: identity.organisationId, fingerprint, purpose: identity.kind } },
-    select: {
-      id: true, isCurrent: true, revokedAt: true, agentId: true, bundleId: true,
-      agent: { select: { hostname: true, revokedAt: true } },
-      bundle: { select: { revokedAt: true, expiresAt: true, uses: true, usesMax: true } },
-      organisation: { select: { trustDomain: true } },
-    },
-  });
+  const row = await findPeerCertificate(db, { organisationId: identity.organisationId, fingerprint, purpose: identity.kind });
   // Without a row nobody vouches for the organisation in the name: it may not even exist.
   if (!row || row.organisation.trustDomain !== identity.trustDomain) return refuse("agent-unknown", null, row ? identity.organisationId : null);
   if (identity.kind === "probe") return row.revokedAt || !row.isCurrent ? refuse("agent-revoked") : { kind: "probe", organisationId: identity.organisationId, certificate };

@@ -1,12 +1,9 @@
 /** Writes the agent site's refusals to the ledger (N1). Equal refusals of one source within a second become one row with a count; the rate is bounded. */
 import { randomUUID } from "node:crypto";
-import type { CertificateSummary } from "../../contract/control.ts";
-import { type RefusalCode, refusals } from "../../contract/error-codes.ts";
-import { type Db, Prisma } from "../db.ts";
+import { refusals } from "../../contract/error-codes.ts";
+import type { Db } from "../db.ts";
 import { errorFields, log } from "../log.ts";
-import { publishLive } from "../services/change/publish.ts";
-
-export type AgentSiteRefusal = { organisationId: string; code: RefusalCode; detail: string; connectionId: string; source: string; target: string | null; agentId: string | null; certificate: CertificateSummary | null };
+import { type AgentSiteRefusal, recordRefusals, type RefusalRow } from "../services/refusal/record.ts";
 
 const flushEveryMs = 1_000;
 /** Distinct refusals held until the next flush; beyond it they are counted in the log only. */
@@ -14,7 +11,7 @@ const heldMax = 500;
 
 export class RefusalLedger {
   readonly #db: Db;
-  readonly #held = new Map<string, AgentSiteRefusal & { id: string; at: Date; count: number }>();
+  readonly #held = new Map<string, RefusalRow>();
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -43,16 +40,9 @@ export class RefusalLedger {
     this.#dropped = 0;
     if (rows.length === 0) return;
     try {
-      await this.#write(rows);
+      await recordRefusals(this.#db, rows);
     } catch (error) {
       log.error(errorFields(error), "refusals could not be stored");
     }
-  }
-
-  async #write(rows: (AgentSiteRefusal & { id: string; at: Date; count: number })[]): Promise<void> {
-    await this.#db.$transaction(async (tx) => {
-      await tx.refusal.createMany({ data: rows.map(({ certificate, ...row }) => ({ ...row, detail: row.detail.slice(0, 500), gatewayId: null, certificate: certificate ?? Prisma.DbNull })) });
-      for (const organisationId of new Set(rows.map((row) => row.organisationId))) await publishLive(tx, organisationId, { topic: "refusal", id: null });
-    });
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import tls from "node:tls";
 import type { Db } from "../db.ts";
-import { servingCertificate } from "../services/certificate/serving.ts";
+import { type AgentSiteMaterial, agentSiteMaterial } from "../services/certificate/agent-site-material.ts";
 
 export type SiteTrust = {
   /** Changes exactly when any of the rest does. */
@@ -22,20 +22,11 @@ export const tlsOptions = {
 
 /** Reads all organisations' agent-site certificates and CAs. Throws a sentence when there is none: bootstrap makes the first. */
 export async function readTrust(db: Db): Promise<SiteTrust> {
-  const organisations = await db.organisation.findMany({ orderBy: { createdAt: "asc" }, select: { id: true, agentSiteNames: true } });
-  const authorities = await db.certificate.findMany({ where: { purpose: { in: ["root-ca", "issuing-ca"] }, revokedAt: null }, orderBy: { createdAt: "asc" }, select: { organisationId: true, purpose: true, pem: true, isCurrent: true } });
-  // One certificate per entry: several in one text are not all read by every version (H3).
-  const ca = authorities.map((authority) => authority.pem);
-  const sites = [];
-  for (const organisation of organisations) {
-    const presented = await servingCertificate(db, organisation.id, "agent-site");
-    const root = authorities.find((authority) => authority.organisationId === organisation.id && authority.purpose === "root-ca" && authority.isCurrent);
-    // The root goes along: a client that knows only its fingerprint (from a token) finds it in the chain and verifies with it.
-    sites.push({ organisation, options: { ...tlsOptions, cert: presented.chainPem + (root?.pem ?? ""), key: presented.keyPem, ca } satisfies tls.SecureContextOptions });
-  }
+  const { sites, authoritiesPem: ca } = await agentSiteMaterial(db);
+  const optionsOf = (site: AgentSiteMaterial["sites"][number]) => ({ ...tlsOptions, cert: site.chainPem, key: site.keyPem, ca }) satisfies tls.SecureContextOptions;
   const [first] = sites;
   if (!first) throw new Error("There is no organisation yet; start the console once so that it makes one.");
-  const byName = new Map(sites.flatMap(({ organisation, options }) => organisation.agentSiteNames.map((name) => [name.toLowerCase(), { organisationId: organisation.id, context: tls.createSecureContext(options) }] as const)));
-  const tag = createHash("sha256").update(JSON.stringify(sites.map(({ organisation, options }) => [organisation.id, organisation.agentSiteNames, options.cert, ca]))).digest("hex");
-  return { tag, default: first.options, byName, defaultOrganisationId: first.organisation.id };
+  const byName = new Map(sites.flatMap((site) => site.names.map((name) => [name.toLowerCase(), { organisationId: site.organisationId, context: tls.createSecureContext(optionsOf(site)) }] as const)));
+  const tag = createHash("sha256").update(JSON.stringify(sites.map((site) => [site.organisationId, site.names, site.chainPem, ca]))).digest("hex");
+  return { tag, default: optionsOf(first), byName, defaultOrganisationId: first.organisationId };
 }

@@ -14,6 +14,7 @@ import { log } from "../log.ts";
 import { clearAttempts, giveBackAttempt, signInLimits, takeAttempt } from "../services/attempts/take.ts";
 import { fullAddress } from "../services/attempts/network.ts";
 import { recordSignIn } from "../services/user/record-sign-in.ts";
+import { endSession, hasSessionFrom } from "../services/user/sessions.ts";
 import { answering, answerJson } from "./answer.ts";
 import { auth } from "./better-auth.ts";
 import { guardRequest, parseJson } from "./guard.ts";
@@ -53,8 +54,7 @@ async function signIn(request: Request, requestId: string): Promise<Response> {
 /** The source when the account has a session from it; asked for unknown accounts alike. */
 async function knownSource(email: string, source: string | null): Promise<string | null> {
   if (source === null) return null;
-  const sessions = await db().session.count({ where: { ipAddress: fullAddress(source), user: { email } } });
-  return sessions > 0 ? source : null;
+  return (await hasSessionFrom(db(), email, fullAddress(source))) ? source : null;
 }
 
 const signedIn = z.object({ user: z.object({ id: z.string(), name: z.string(), email: z.string() }) });
@@ -68,7 +68,7 @@ function refuseSignIn(answer: Response, about: { requestId: string; source: stri
 /** A session that this browser brought along ends with a new sign-in: what somebody planted there is worth nothing afterwards (fixation). */
 async function endSessionOf(request: Request): Promise<void> {
   const before = request.headers.get("cookie") ? await auth().api.getSession({ headers: request.headers, query: { disableRefresh: true } }) : null;
-  if (before) await db().session.deleteMany({ where: { id: before.session.id, userId: before.user.id } });
+  if (before) await endSession(db(), { id: before.session.id, userId: before.user.id });
 }
 
 async function signOut(request: Request): Promise<Response> {

@@ -24,7 +24,7 @@ const pages = /^(react|react-dom|next)$/;
 const builtIn = /^node:/;
 
 /** Doors: what a caller may ask. They parse, check and call a service; rules and rows are the services'. The database's handle they only hand on (the test below). */
-const door = { own: [contract, serverGround, /^server\/services\//, /^server\/(http|db)\.ts$/], never: [/^@prisma\//, /^node-forge$/, pages] };
+const door = { own: [contract, serverGround, /^server\/services\//, /^server\/(http|db|readiness)\.ts$/], never: [/^@prisma\//, /^node-forge$/, pages] };
 
 const rooms: readonly Room[] = [
   { name: "contract", files: /^contract\//, own: [contract], packages: [/^zod$/] },
