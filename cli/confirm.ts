@@ -22,5 +22,5 @@ export async function confirmImpact(screen: Screen, question: { what: string; na
 
 /** The name an object is confirmed by. */
 export function confirmName(detail: Row): string {
-  return String(detail["name"] ?? detail["hostname"] ?? detail["email"] ?? detail["id"]);
+  return String(detail["name"] ?? detail["hostname"] ?? detail["subject"] ?? detail["id"]);
 }

@@ -147,7 +147,7 @@ async function confirm(target: Connection, about: { call: Call; params: Record<s
   if (about.input["isEnabled"] === true) return {};
   const id = encodeURIComponent(about.params["id"] ?? "");
   const impact = (await callApi(target, { method: "GET", path: `/${operation.tag}/${id}/impact` })) as Impact;
-  const name = namedTags.has(operation.tag) && operation.tag !== "users" ? confirmName((await callApi(target, { method: "GET", path: `/${operation.tag}/${id}` })) as Row) : String(about.call.values[0]);
+  const name = canGet(operation) ? confirmName((await callApi(target, { method: "GET", path: `/${operation.tag}/${id}` })) as Row) : String(about.call.values[0]);
   const what = `${operation.summary}: ${name}`;
   const confirmed = await confirmImpact(shared.screen, { what, name, impact, isYes: options["yes"] === true });
   return operation.input?.properties?.["confirmName"] ? { confirmName: confirmed } : {};
@@ -192,7 +192,11 @@ function positionalOf(operation: Operation, inPath: readonly string[]): string[]
 }
 
 function isUpdate(operation: Operation): boolean {
-  return operation.method === "PATCH" && operation.path.includes("{id}") || operation.name === "policy.setEnabled";
+  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || operation.name === "policy.setEnabled") && canGet(operation);
+}
+
+function canGet(operation: Operation): boolean {
+  return operations.some((other) => other.name === `${operation.name.split(".")[0]}.get`);
 }
 
 function isList(operation: Operation): boolean {

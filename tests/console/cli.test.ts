@@ -181,6 +181,21 @@ describe("nouns and verbs", () => {
     expect(await json("search", "field")).toHaveLength(2);
   });
 
+  it("invite a person, change the role by e-mail address, and remove them", async () => {
+    await setUp();
+    expect(await json("user", "invite", "bob@example.com", "--name", "Bob", "--role", "operator")).toMatchObject({ url: expect.stringContaining("/invite#") });
+    const userId = crypto.randomUUID();
+    await db().user.create({ data: { id: userId, name: "Cleo", email: "cleo@example.com", memberships: { create: { organisationId, role: "auditor" } } } });
+    expect(await run("user", "update", "cleo@example.com", "--role", "operator")).toMatchObject({ code: 0, err: "" });
+    expect((await run("user", "list")).out).toMatch(/Cleo +cleo@example.com +operator +member/);
+    expect(await run("user", "remove", "cleo@example.com", "--yes")).toMatchObject({ code: 0 });
+    expect(await run("user", "remove", "bob@example.com", "--yes")).toMatchObject({ code: 0 });
+    expect(await json("user", "list")).toMatchObject({ total: 1 });
+    expect(await run("user", "remove", "ana@example.com", "--yes")).toMatchObject({ code: 1, err: expect.stringContaining("only owner") });
+    await json("api-key", "create", "reader", "--role", "auditor");
+    expect(await run("api-key", "revoke", "reader")).toMatchObject({ code: 0, out: expect.stringContaining("Revoked") });
+  });
+
   it("read whole inputs from a file or standard input", async () => {
     await setUp();
     const { code } = await runProgram(["site", "create", "Wien", "--from", "-"], JSON.stringify({ kind: "intranet", subnets: ["10.9.0.0/16"] }));
