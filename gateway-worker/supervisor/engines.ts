@@ -24,7 +24,9 @@ export type EngineGroupOptions = {
   /** Refusals since the last call, at most once a second per engine, and how many did not fit the engine's bounded queue. */
   onRefusals: (refusals: Refusal[], dropped: number) => void;
   /** Tunnels that opened, moved bytes or ended since the last call. */
-  onTunnels: (reports: TunnelReport[]) => void;
+  onTunnels: (reports: TunnelReport[], engine: number) => void;
+  /** An engine is gone, and every tunnel it had with it. */
+  onEngineGone?: (engine: number) => void;
   /** After every engine's report and every change of an engine's state. */
   onStatus: (status: EngineGroupStatus) => void;
   onLog: (line: LogLine) => void;
@@ -63,7 +65,7 @@ export class EngineGroup {
       index,
       command: [command[0], ...command.slice(1), String(index), String(options.count)],
       onHello: async (engine) => await this.#inTurn(async () => await this.#feed(engine)),
-      onReport: (_engine, report) => this.#reported(report),
+      onReport: (engine, report) => this.#reported(engine, report),
       onDeath: (engine, why) => this.#died(engine, why),
       onLog: options.onLog,
     }));
@@ -172,10 +174,10 @@ export class EngineGroup {
     await engine.ask({ kind: "commit", prepared: id });
   }
 
-  #reported(report: EngineReport): void {
+  #reported(engine: EngineProcess, report: EngineReport): void {
     if (report.refusals.length > 0 || report.refusalsDropped > 0) this.#options.onRefusals(report.refusals, report.refusalsDropped);
-    if (report.tunnels.length > 0) this.#options.onTunnels(report.tunnels);
-    for (const line of report.logs) this.#options.onLog(line);
+    if (report.tunnels.length > 0) this.#options.onTunnels(report.tunnels, engine.index);
+    for (const line of [...report.logs, ...report.refusals.map(refusalLine), ...report.tunnels.map(tunnelLine).filter((line) => line !== undefined)]) this.#options.onLog(line);
     this.#options.onStatus(this.status());
   }
 
@@ -184,8 +186,22 @@ export class EngineGroup {
     engine.lastReport = undefined;
     if (last) for (const key of Object.keys(this.#ofDead) as (keyof Totals)[]) this.#ofDead[key] += last[key];
     this.#options.onLog({ at: new Date().toISOString(), level: "error", message: `stream engine ${engine.index} is gone with ${last?.tunnels ?? 0} tunnels: ${why}`, fields: { engine: engine.index } });
+    this.#options.onEngineGone?.(engine.index);
     this.#options.onStatus(this.status());
   }
+}
+
+/** The gateway's log names each refusal under the connection id that the client was told, and that the agent logs. */
+function refusalLine(refusal: Refusal): LogLine {
+  const { code, connectionId, source, target, agentId, count } = refusal;
+  return { at: refusal.at, level: "warn", message: `refused ${source}: ${refusal.detail}`, fields: { code, connectionId, source, target, agentId, count, fingerprint: refusal.certificate?.fingerprint ?? null } };
+}
+
+/** One line when a tunnel has ended. Expected endings are no errors. */
+function tunnelLine(tunnel: TunnelReport): LogLine | undefined {
+  if (tunnel.endedAt === null) return undefined;
+  const { agentId, connectionId, serverId, source, bytesUp, bytesDown, openedAt, endReason } = tunnel;
+  return { at: tunnel.endedAt, level: "info", message: `tunnel of ${source} ended: ${endReason ?? "closed"}`, fields: { connectionId, agentId, serverId, source, bytesUp, bytesDown, openedAt, endReason } };
 }
 
 /** Path of the Bun binary that the optional dependency installed for this machine; undefined when there is none. */
