@@ -8,6 +8,13 @@ export class StartError extends Error {
   }
 }
 
+let isMuted = false;
+
+/** A stop cuts steps short; that they then fail is no news. */
+export function muteSteps() {
+  isMuted = true;
+}
+
 /**
  * Runs one step and prints `  ok  name  1.2 s  what it says`. The step returns what to say, or nothing.
  * @param {string} name
@@ -20,7 +27,7 @@ export async function step(name, work) {
     const said = await work();
     say(`  ok      ${name.padEnd(20)} ${elapsed()}  ${said ?? ""}`.trimEnd());
   } catch (error) {
-    say(`  failed  ${name.padEnd(20)} ${elapsed()}`);
+    if (!isMuted) say(`  failed  ${name.padEnd(20)} ${elapsed()}`);
     throw error;
   }
 }

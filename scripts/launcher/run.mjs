@@ -9,7 +9,7 @@ import { cancelCommands, lastLines, runCommand } from "./command.mjs";
 import { dataDirectory, lockDataDirectory, openLog, prepareDataDirectory, readText, refuseOldDatabase, waitForLeftovers } from "./data-directory.mjs";
 import { dataPlaneRuntime, installDependencies, packagedNode, root } from "./dependencies.mjs";
 import { readPorts, requireFreePorts } from "./ports.mjs";
-import { say, sayFailure, StartError, step } from "./report.mjs";
+import { muteSteps, say, sayFailure, StartError, step } from "./report.mjs";
 import { Supervised } from "./supervised.mjs";
 
 /** Longest wait for a program's first /readyz, ms. */
@@ -185,6 +185,7 @@ async function setupLink(directory) {
 /** Gateway, console, database, lock; a second Ctrl-C does not cut it short, because each step has its own deadline. */
 function stopAll(reason) {
   stopping ??= (async () => {
+    muteSteps();
     cancelCommands();
     if (reason !== "failure") say("\nStopping.");
     for (const { name, stop } of stops.toReversed()) {
