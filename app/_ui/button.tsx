@@ -15,10 +15,16 @@ const looks = {
   "danger-quiet": "bg-surface text-fault border border-line-strong hover:bg-fault-tint",
 } as const satisfies Record<ButtonLook, string>;
 
-const sizes = { small: "h-7 px-2 text-[13px] gap-1", normal: "h-9 px-3 text-[14px] gap-1.5" } as const;
+const sizes = { small: "h-7 text-[13px] gap-1", normal: "h-9 text-[14px] gap-1.5" } as const;
+const widths = { small: { text: "px-2", icon: "w-7" }, normal: { text: "px-3", icon: "w-9" } } as const;
 
 function classes(look: ButtonLook, size: keyof typeof sizes, iconOnly: boolean, extra?: string): string {
-  return cx("inline-flex items-center justify-center rounded-md font-medium whitespace-nowrap transition-colors duration-150 disabled:opacity-55 disabled:cursor-not-allowed", looks[look], sizes[size], iconOnly && (size === "small" ? "w-7 px-0" : "w-9 px-0"), extra);
+  return cx("inline-flex items-center justify-center rounded-md font-medium whitespace-nowrap transition-colors duration-150 disabled:opacity-55 disabled:cursor-not-allowed", looks[look], sizes[size], widths[size][iconOnly ? "icon" : "text"], extra);
+}
+
+/** An icon that stands alone is a little larger than one beside words. */
+function iconSize(size: keyof typeof sizes, children: ReactNode): number {
+  return (size === "small" ? 14 : 16) + (children === undefined ? 2 : 0);
 }
 
 type Common = { look?: ButtonLook; size?: keyof typeof sizes; icon?: Icon; children?: ReactNode };
@@ -26,7 +32,7 @@ type Common = { look?: ButtonLook; size?: keyof typeof sizes; icon?: Icon; child
 export function Button({ look = "secondary", size = "normal", icon: IconGlyph, isBusy = false, children, className, type = "button", disabled, ref, ...rest }: Common & ButtonHTMLAttributes<HTMLButtonElement> & { isBusy?: boolean; ref?: Ref<HTMLButtonElement> | undefined }) {
   return (
     <button ref={ref} type={type} className={classes(look, size, children === undefined, className)} disabled={disabled === true || isBusy} aria-busy={isBusy} {...rest}>
-      {isBusy ? <span aria-hidden="true" className="size-3.5 animate-spin rounded-full border-2 border-current border-r-transparent" /> : IconGlyph && <IconGlyph aria-hidden="true" size={size === "small" ? 14 : 16} />}
+      {isBusy ? <span aria-hidden="true" className="size-3.5 animate-spin rounded-full border-2 border-current border-r-transparent" /> : IconGlyph && <IconGlyph aria-hidden="true" size={iconSize(size, children)} />}
       {children}
     </button>
   );
@@ -35,7 +41,7 @@ export function Button({ look = "secondary", size = "normal", icon: IconGlyph, i
 export function LinkButton({ href, look = "secondary", size = "normal", icon: IconGlyph, children, isExternal = false }: Common & { href: string; isExternal?: boolean }) {
   const content = (
     <>
-      {IconGlyph && <IconGlyph aria-hidden="true" size={size === "small" ? 14 : 16} />}
+      {IconGlyph && <IconGlyph aria-hidden="true" size={iconSize(size, children)} />}
       {children}
     </>
   );

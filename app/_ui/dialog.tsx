@@ -13,7 +13,7 @@ export function Dialog({ isOpen, onClose, title, children, actions }: { isOpen: 
           <KitDialog.Title className="text-[17px] font-semibold">{title}</KitDialog.Title>
           <KitDialog.Close render={(properties) => <Button {...properties} look="quiet" size="small" icon={X} aria-label="Close" />} />
         </div>
-        <div className="flex flex-col gap-3">{children}</div>
+        <div className="@container flex flex-col gap-3">{children}</div>
         <div className="mt-5 flex flex-wrap justify-end gap-2">{actions}</div>
       </KitDialog>
     </KitDialog.Root>

@@ -54,7 +54,7 @@ export function ListPage<R>({ title, purpose, noun, action, list, query, columns
   const isReallyEmpty = isEmpty && !list.isNarrowed;
   return (
     <>
-      <PageHeader title={title} purpose={purpose} actions={action} />
+      <PageHeader title={title} purpose={purpose} actions={isReallyEmpty ? undefined : action} />
       {above}
       <div className="rounded-lg border border-line bg-surface">
         {!isReallyEmpty && <Toolbar list={list} filters={filters} noun={noun} />}
@@ -98,7 +98,7 @@ function Toolbar({ list, filters, noun }: { list: ListStateView; filters: Filter
     <div role="search" className="flex flex-wrap items-center gap-2 px-4 py-3">
       <SearchBox value={list.input.search} onChange={list.setSearch} label={`Search ${noun[1]}`} />
       {filters.map((filter) => (
-        <select key={filter.name} aria-label={filter.label} className="control w-auto max-w-full" value={list.filters[filter.name] ?? ""} onChange={(event) => list.setFilter(filter.name, event.target.value === "" ? null : event.target.value)}>
+        <select key={filter.name} aria-label={filter.label} className="control w-auto max-w-full sm:max-w-56" value={list.filters[filter.name] ?? ""} onChange={(event) => list.setFilter(filter.name, event.target.value === "" ? null : event.target.value)}>
           <option value="">{filter.label}: all</option>
           {filter.options.map((option) => (
             <option key={option.value} value={option.value}>

@@ -41,19 +41,19 @@ export function Section({ title, hint, actions, children, isFlush = false }: { t
         </div>
         {actions && <div className="flex flex-wrap gap-2">{actions}</div>}
       </div>
-      <div className={isFlush ? "" : "px-4 pb-4"}>{children}</div>
+      <div className={isFlush ? "" : "@container px-4 pb-4"}>{children}</div>
     </section>
   );
 }
 
-/** Label and value, one under the other on narrow screens. */
+/** Label and value, one under the other where there is little room. Stands in a Section or another container. */
 export function Facts({ items }: { items: { label: string; value: ReactNode }[] }) {
   return (
-    <dl className="grid grid-cols-1 gap-x-6 gap-y-2 text-[13px] sm:grid-cols-[minmax(9rem,12rem)_1fr]">
+    <dl className="grid grid-cols-1 gap-x-6 gap-y-2 text-[13px] @md:grid-cols-[minmax(9rem,12rem)_minmax(0,1fr)]">
       {items.map((item) => (
         <div key={item.label} className="contents">
           <dt className="pt-px text-ink-3">{item.label}</dt>
-          <dd className="mb-1 min-w-0 break-words sm:mb-0">{item.value}</dd>
+          <dd className="mb-1 min-w-0 break-words @md:mb-0">{item.value}</dd>
         </div>
       ))}
     </dl>

@@ -2,7 +2,7 @@
 /** Times: relative where people read, exact on hover and focus, always UTC and tabular. */
 import { useEffect, useState } from "react";
 
-const units: [Intl.RelativeTimeFormatUnit, number][] = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const units: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
 /** `2026-11-22 10:03:41 UTC`. */
@@ -10,9 +10,10 @@ export function exactTime(iso: string): string {
   return `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** "3 min. ago", "in 2 days". */
+/** "3 min. ago", "in 2 days"; the date beyond 45 days, where "next year" would say too little. */
 export function relativeTime(iso: string, now: number): string {
   const seconds = (Date.parse(iso) - now) / 1000;
+  if (Math.abs(seconds) > 45 * 86_400) return new Date(iso).toISOString().slice(0, 10);
   if (Math.abs(seconds) < 5) return "just now";
   const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   return relative.format(Math.trunc(seconds / size), unit);
