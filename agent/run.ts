@@ -42,6 +42,8 @@ export class AgentRun {
   #clockSkewMs: number | null = null;
   #sleeper: (() => void) | undefined;
   #isWoken = false;
+  /** Which unproven identity is in use, so that a refused one is not taken again. */
+  #takenAt: string | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #problem: AgentStatus["error"] = null;
 
@@ -55,6 +57,7 @@ export class AgentRun {
   /** Runs until `stop`. */
   async run(): Promise<void> {
     this.#log.info("the agent starts", { version: agentVersion, runtime: runtimeName(), state: this.#config.stateDir });
+    this.#writeStatus();
     this.#statusTimer = setInterval(() => this.#writeStatus(), statusWriteEveryMs);
     try {
       await this.#becomeEnrolled();
@@ -106,6 +109,7 @@ export class AgentRun {
   }
 
   async #work(): Promise<void> {
+    this.#takenAt = this.#store.load("next")?.enrolledAt;
     const stored = this.#policies.load();
     this.#policy = stored?.policy ?? this.#policy;
     this.#etag = stored?.etag ?? null;
@@ -134,6 +138,7 @@ export class AgentRun {
     const keeper = this.#keeper;
     if (!keeper) return;
     try {
+      await this.#takeNewEnrolment();
       const connected = keeper.active;
       if (connected.step !== "fully-connected") await this.#connectFully();
       else if (this.#isInventoryDue()) await this.#sendInventory();
@@ -146,6 +151,25 @@ export class AgentRun {
       this.#log.warn("could not report", { code: failure.code, detail: failure.message, connection: keeper.active.connectionId });
       await this.#sleep(retryMs);
     }
+  }
+
+  /** `enrol` was called while we run: finishes it, and changes over to the new identity. The old one is kept until the new one has worked. */
+  async #takeNewEnrolment(): Promise<void> {
+    const pending = this.#store.loadPending();
+    if (pending) {
+      try {
+        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 10_000, signal: this.#stop.signal });
+      } catch (error) {
+        const failure = asAgentError(error, "enrolment-refused");
+        this.#log.warn("could not enrol", { code: failure.code, detail: failure.message });
+        if (failure.code === "enrolment-refused") this.#store.dropPending();
+      }
+    }
+    const next = this.#store.load("next");
+    if (!next || next.enrolledAt === this.#takenAt) return;
+    this.#takenAt = next.enrolledAt;
+    this.#candidates = this.#store.candidates();
+    this.#keeper?.identityChanged();
   }
 
   /** Step 8: policy down, inventory up (S0-21). The first answer also proves an identity that was just issued. */

@@ -5,10 +5,11 @@ import type { AgentConfig } from "../config.ts";
 import { makePrivateDir } from "../files.ts";
 import { AgentLog } from "../log.ts";
 import { AgentRun } from "../run.ts";
+import { readStatus } from "../status.ts";
 
 export async function runAgent(config: AgentConfig): Promise<number> {
   makePrivateDir(config.stateDir);
-  const release = takeLock(path.join(config.stateDir, "run.pid"));
+  const release = takeLock(path.join(config.stateDir, "run.pid"), config.statusFile);
   const log = new AgentLog(config.logFile, { echo: true });
   const run = new AgentRun(config, log);
   const stop = () => run.stop();
@@ -24,17 +25,20 @@ export async function runAgent(config: AgentConfig): Promise<number> {
   }
 }
 
-/** Refuses a second run on the same state: two would fight over one identity. A lock of a process that is gone is taken over. */
-function takeLock(file: string): () => void {
+/**
+ * Refuses a second run on the same state: two would fight over one identity. The lock counts while its process is there and has written the status lately: after a
+ * restart of the computer the number may be somebody else's.
+ */
+function takeLock(file: string, statusFile: string): () => void {
   const holder = Number(readOr(file, "0"));
-  if (Number.isInteger(holder) && holder > 1 && holder !== process.pid && isAgentAlive(holder)) throw new Error(`the agent already runs here as process ${holder}; stop it first, or use another --state directory`);
+  if (Number.isInteger(holder) && holder > 1 && holder !== process.pid && readStatus(statusFile, new Date()).kind === "running" && isAlive(holder)) throw new Error(`the agent already runs here as process ${holder}; stop it first, or use another --state directory`);
   fs.writeFileSync(file, `${process.pid}\n`, { mode: 0o600 });
   return () => {
     if (readOr(file, "").trim() === String(process.pid)) fs.rmSync(file, { force: true });
   };
 }
 
-function isAgentAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

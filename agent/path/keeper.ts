@@ -45,6 +45,8 @@ const probeConfirmMs = 1_000;
 const remoteProbeEveryMs = 10_000;
 const remoteAnswerMs = 4_000;
 const proofTimeoutMs = 6_000;
+/** A server that refuses our certificate (revoked, or used by two machines) is left alone for so long: asking every two seconds changes nothing. */
+const refusedPauseMs = { min: 20_000, max: 40_000 };
 const tryTimeoutMs = 30_000;
 /** First and longest pause between rounds over gateways that all failed, ms. */
 const pauseMs = { first: 1_000, max: 30_000 };
@@ -62,6 +64,7 @@ export class PathKeeper {
   #lanProbe: AbortController | undefined;
   #pause = pauseMs.first;
   #nextRoundAt = 0;
+  #refusedUntil = 0;
   #remoteProbedAt = 0;
   #unwatch: (() => void) | undefined;
 
@@ -104,6 +107,14 @@ export class PathKeeper {
     this.#isKicked = true;
     this.#lanProbe?.abort();
     if (!this.#isTicking) this.#schedule(0);
+  }
+
+  /** Another identity is in use: what the old one was told counts no more. */
+  identityChanged(): void {
+    this.#refusedUntil = 0;
+    const link = this.#link;
+    if (link) link.http.destroy(new Error("the agent's identity changed"));
+    else this.kick();
   }
 
   /** A new policy came down: leaves a way that it no longer lists. */
@@ -187,6 +198,7 @@ export class PathKeeper {
   async #look(): Promise<void> {
     const link = this.#link;
     if (link?.route.kind === "lan") return this.#checkLan(link);
+    if (!link && Date.now() < this.#refusedUntil) return;
     if (await this.#tryLan()) return;
     if (this.#link) return this.#checkRemote(this.#link);
     if (Date.now() >= this.#nextRoundAt) await this.#tryRemote();
@@ -256,7 +268,7 @@ export class PathKeeper {
     }
     if (answer.status !== 403) throw new AgentError("server-untrusted", `the server answered ${answer.status} where a management server answers 200.`);
     const code = errorCodeOf(answer.body);
-    if (this.#options.onRefused?.(code)) this.kick();
+    this.#refused(code);
     throw new AgentError("server-refused-certificate", `The management server answered ${code}.`);
   }
 
@@ -284,9 +296,14 @@ export class PathKeeper {
   #judgeProbe(link: Link, answer: HttpResponse): void {
     if (answer.status !== 403) return;
     const code = errorCodeOf(answer.body);
-    this.#options.onRefused?.(code);
+    this.#refused(code);
     this.#noteFailure(link.route, new AgentError("server-refused-certificate", `The management server answered ${code}.`));
     link.http.destroy(new Error(`the management server answered ${code}`));
+  }
+
+  #refused(code: string): void {
+    if (this.#options.onRefused?.(code)) this.kick();
+    else this.#refusedUntil = Date.now() + randomInt(refusedPauseMs.min, refusedPauseMs.max);
   }
 
   #adopt(link: Link): void {

@@ -79,18 +79,24 @@ function isLoopbackProbe(key: string, connection: Connection): boolean {
   return isLoopback && (key === "GET /healthz" || key === "GET /readyz") && !connection.socket.getPeerX509Certificate();
 }
 
+/** Agents ask for health every two seconds to learn that the LAN is there; for so long a verdict on the same connection is good enough for that question alone, ms. */
+const healthVerdictMs = 5_000;
+
 /** Lets a current agent through; answers and records the refusal of anybody else. */
 async function admit(exchange: Exchange): Promise<AgentPeer | undefined> {
-  const { request, context } = exchange;
+  const { request, context, connection } = exchange;
+  const instance = instanceOf(request);
+  const known = connection.lastAdmitted;
+  if (request.url === "/healthz" && known && known.instance === instance && performance.now() - known.atMs < healthVerdictMs) return known.peer;
   const peer = await identifyPeer(context.db, exchange.connection.socket);
   if (peer.kind === "none") return refuse(exchange, { code: "certificate-missing", detail: "no client certificate", organisationId: null, agentId: null, certificate: null });
   if (peer.kind === "refused") return refuse(exchange, peer);
   if (peer.kind === "bundle") return refuse(exchange, { ...peer, code: "target-not-for-bundle", detail: "an enrolment bundle may only enrol", agentId: null });
   if (peer.kind === "probe") return answerProbe(exchange, peer);
-  const instance = instanceOf(request);
   const verdict = await proveAgent(callerFor(exchange, peer), { agentId: peer.agentId, instance });
   if (verdict.kind === "clone") return refuse(exchange, { ...peer, code: "certificate-superseded", detail: "a newer run of the agent speaks with the same identity: two machines share one disk image; re-enrol one of them" });
   await settleCertificates(callerFor(exchange, peer), peer.agentId, peer.certificateId);
+  connection.lastAdmitted = { peer, instance, atMs: performance.now() };
   return peer;
 }
 

@@ -201,7 +201,9 @@ describe("enrolment", () => {
     expect(JSON.parse((await enrol(await agentToken(site), agent.client.keyPem)).body)).toMatchObject({ error: { code: "key-reused" } });
     const token = parseToken(await agentToken(site));
     if ("error" in token) throw new Error(token.error);
-    const broken = makeCsr(makeKey()).replace(/[A-Z](?=[^-]{20}\n-----END)/, "a");
+    const der = Buffer.from(makeCsr(makeKey()).replace(/-----[^-]+-----/g, ""), "base64");
+    der[der.length - 1] = (der.at(-1) ?? 0) ^ 1; // the last byte of the signature
+    const broken = `-----BEGIN CERTIFICATE REQUEST-----\n${(der.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END CERTIFICATE REQUEST-----\n`;
     const answer = await ask(null, "POST", "/v1/enrol", { secret: token.content.secret, csrPem: broken, hostname: "h", platform: "linux", version: "0", previousAgentId: null });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body)).toMatchObject({ error: { code: "csr-refused" } });

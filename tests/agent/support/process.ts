@@ -3,9 +3,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, vi } from "vitest";
 import type { AgentStatus } from "../../../agent/status.ts";
 import { until } from "../../support/sockets.ts";
+
+// Each test starts processes that read a hundred megabytes; on a busy machine that takes its time. What has to be fast says so itself.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 export const root = path.resolve(import.meta.dirname, "..", "..", "..");
 export const runtimes = { node: process.execPath, bun: path.join(root, "node_modules", "@oven", "bun-linux-x64", "bin", "bun") } as const;
