@@ -7,6 +7,9 @@ import { readPresented } from "../probe/tls.ts";
 import { bad, fact, failed, good, type StepVerdict, verified } from "./facts.ts";
 
 const columns = { id: true, name: true, publicNames: true, publicPort: true, revision: true, presentedCertificateId: true, ...gatewayStateColumns } as const;
+/** Longest wait for a snapshot that is on its way, ms; a gateway applies one within a second. */
+const settleMs = 3_000;
+const settlePollMs = 250;
 type Row = Awaited<ReturnType<typeof candidates>>[number];
 
 /** The first gateway that passes everything; else what is wrong with the one that came furthest. */
@@ -36,9 +39,20 @@ async function judgeGateway(caller: Caller, row: Row): Promise<StepVerdict> {
   const facts = [fact("Gateway", `${row.name}: ${state}`, state === "connected")];
   if (state === "waiting") return failed(facts, `Gateway "${row.name}" was never installed.`, "Download its package, carry it to the DMZ and run the installer there.");
   if (state !== "connected") return failed(facts, `Gateway "${row.name}" is ${state === "disconnected" ? "not connected" : state}.`, "Open the gateway: its page says what is wrong; check the firewall rule from the DMZ to the control port.");
-  facts.push(fact("Revision served", `${row.appliedRevision} of ${row.revision}`, row.appliedRevision === row.revision));
-  if (row.appliedRevision !== row.revision) return failed(facts, `Gateway "${row.name}" serves revision ${row.appliedRevision}, the newest is ${row.revision}.`, "Wait a moment and check again; if it stays, the gateway's page lists why it refused.");
+  const { appliedRevision, revision } = await settledRevision(caller, row);
+  facts.push(fact("Revision served", `${appliedRevision} of ${revision}`, appliedRevision === revision));
+  if (appliedRevision !== revision) return failed(facts, `Gateway "${row.name}" serves revision ${appliedRevision}, the newest is ${revision}.`, "Wait a moment and check again; if it stays, the gateway's page lists why it refused.");
   return judgeListener(caller, row, facts);
+}
+
+/** A change made a moment ago is on its way: gives the gateway a few seconds to serve it before the step fails. */
+async function settledRevision(caller: Caller, row: Row): Promise<{ appliedRevision: number; revision: number }> {
+  let current: { appliedRevision: number; revision: number } = row;
+  for (const deadline = Date.now() + settleMs; current.appliedRevision !== current.revision && Date.now() < deadline; ) {
+    await new Promise((resolve) => setTimeout(resolve, settlePollMs));
+    current = (await caller.db.gateway.findFirst({ where: { id: row.id, organisationId: caller.organisationId }, select: { appliedRevision: true, revision: true } })) ?? current;
+  }
+  return current;
 }
 
 async function judgeListener(caller: Caller, row: Row, facts: StepVerdict["facts"]): Promise<StepVerdict> {

@@ -5,6 +5,7 @@ import { fact, type Fact, failed, type StepVerdict, verified } from "./facts.ts"
 
 /** A gateway's finding older than this counts as none, ms. */
 export const reachFreshMs = 2 * 60_000;
+const firstFindingMs = 4_000;
 const serversMax = 50;
 
 export async function checkServers(caller: Caller, now: Date = new Date()): Promise<StepVerdict> {
@@ -15,8 +16,7 @@ export async function checkServers(caller: Caller, now: Date = new Date()): Prom
     orderBy: [{ server: { nameKey: "asc" } }, { gatewayId: "asc" }], take: serversMax,
   });
   if (!links.some((link) => link.server.kind === "management")) return failed([fact("Management server", "assigned to no gateway", false)], "No gateway forwards to the management server.", "Open a gateway and add the management server to its servers.");
-  const reach = await caller.db.serverReach.findMany({ where: { gateway: { organisationId } }, select: { gatewayId: true, serverId: true, isReachable: true, detail: true, checkedAt: true } });
-  const found = new Map(reach.map((entry) => [`${entry.gatewayId} ${entry.serverId}`, entry]));
+  const found = await readReach(caller, links);
   const facts = links.map((link): Fact => {
     const entry = found.get(`${link.gatewayId} ${link.serverId}`);
     const isFresh = entry !== undefined && now.getTime() - entry.checkedAt.getTime() < reachFreshMs;
@@ -26,6 +26,18 @@ export async function checkServers(caller: Caller, now: Date = new Date()): Prom
   facts.push(...(await siteServerFacts(caller)));
   const wrong = facts.find((entry) => !entry.isGood);
   return wrong ? failed(facts, `${wrong.label}: ${wrong.value}`, "Check the server's addresses and ports, the firewall between gateway and server, and the server's binding and certificate.") : verified(facts);
+}
+
+type Reach = { isReachable: boolean; detail: string; checkedAt: Date };
+
+/** What the gateways found. A server assigned a moment ago is being dialled: waits a few seconds for its first finding. */
+async function readReach(caller: Caller, links: readonly { gatewayId: string; serverId: string }[]): Promise<Map<string, Reach>> {
+  for (const deadline = Date.now() + firstFindingMs; ; ) {
+    const rows = await caller.db.serverReach.findMany({ where: { gateway: { organisationId: caller.organisationId } }, select: { gatewayId: true, serverId: true, isReachable: true, detail: true, checkedAt: true } });
+    const found = new Map(rows.map((row) => [`${row.gatewayId} ${row.serverId}`, row]));
+    if (Date.now() >= deadline || links.every((link) => found.has(`${link.gatewayId} ${link.serverId}`))) return found;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
 }
 
 /** Binding and certificate of each site server must be right before the next step (S1-43). */
