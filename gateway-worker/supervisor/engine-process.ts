@@ -82,7 +82,7 @@ export class EngineProcess {
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settle(id, new Error(`engine ${this.index} gave no answer to ${question.kind} in ${timeoutMs} ms`)), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.tell({ ...question, id } as EngineQuestion);
+      this.tell({ ...question, id });
     });
   }
 

@@ -3,7 +3,8 @@
  * so that neither a dead console nor its own restart keeps agents out (N12).
  */
 import type { AccessPage } from "../../contract/access.ts";
-import type { GatewayStatus, SnapshotProblem } from "../../contract/control.ts";
+import type { GatewayStatus, LogLine, SnapshotProblem } from "../../contract/control.ts";
+import { refusals } from "../../contract/error-codes.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import { type GatewayConfig, gatewayVersion } from "../config.ts";
 import type { ListenerCertificatePem } from "../engine-messages.ts";
@@ -14,6 +15,7 @@ import { type ChannelState, ControlChannel } from "./control/channel.ts";
 import { Reporter } from "./control/report.ts";
 import { SnapshotStore } from "./control/snapshot-store.ts";
 import { EngineGroup, type EngineGroupStatus } from "./engines.ts";
+import { OpenTunnels } from "./control/open-tunnels.ts";
 import { ReachRunner } from "./health/reach.ts";
 import { leafFingerprint, ListenerCertificates, type RegisterListenerCertificate } from "./identity/listener-certificate.ts";
 import type { GatewayIdentity } from "./identity/store.ts";
@@ -21,6 +23,8 @@ import type { GatewayLog } from "./log.ts";
 
 /** A clock that differs more than this from the console's is named (T17), milliseconds. */
 const skewMax = 300_000;
+/** How long a drained gateway waits for its last report to be taken, milliseconds. */
+const lastReportWithinMs = 2_000;
 
 export class Gateway {
   readonly identity: GatewayIdentity;
@@ -32,6 +36,7 @@ export class Gateway {
   readonly #reporter: Reporter;
   readonly #reach: ReachRunner;
   readonly #channel: ControlChannel;
+  readonly #open = new OpenTunnels();
   #snapshot: Snapshot | undefined;
   #presented: string | undefined;
   #revisionSeen = 0;
@@ -48,7 +53,8 @@ export class Gateway {
     this.#certificates = new ListenerCertificates(config.stateDir);
     this.#access = new AccessTable(config.stateDir, identity.organisationId);
     this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null) });
-    log.listen((line) => this.#reporter.addLog(line));
+    // A refusal's line stays here: the console gets the refusal itself.
+    log.listen((line) => { if (!isRefusalLine(line)) this.#reporter.addLog(line); });
     this.#reach = new ReachRunner(() => this.#engines.refresh());
     this.#engines = new EngineGroup({
       runtime: config.runtime,
@@ -56,7 +62,11 @@ export class Gateway {
       ...(config.enginePath ? { enginePath: config.enginePath } : {}),
       ...(config.bunPath ? { bunPath: config.bunPath } : {}),
       onRefusals: (refusals, dropped) => this.#reporter.addRefusals(refusals, dropped),
-      onTunnels: (reports) => this.#reporter.addTunnels(reports),
+      onTunnels: (reports, engine) => {
+        this.#open.take(engine, reports);
+        this.#reporter.addTunnels(reports);
+      },
+      onEngineGone: (engine) => this.#reporter.addTunnels(this.#open.endAll(engine, new Date())),
       onStatus: () => {},
       onLog: (line) => log.write(line),
     });
@@ -146,6 +156,8 @@ export class Gateway {
     const timeoutMs = this.#snapshot?.drainTimeoutMs ?? 0;
     this.#log.info(`draining: no new tunnels; ${this.#engines.status().tunnels} open ones have ${timeoutMs / 1000} s to finish`, { drainTimeoutMs: timeoutMs });
     const { tunnelsCut } = await this.#engines.drain(timeoutMs);
+    this.#engines.refresh();
+    await this.#reporter.flush(lastReportWithinMs);
     this.#log.info(`drained; ${tunnelsCut} tunnels were cut`, { tunnelsCut });
   }
 
@@ -252,6 +264,10 @@ export class Gateway {
     this.#clockSkewMs = clockSkewMs;
     if (Math.abs(clockSkewMs) > skewMax) this.#log.warn(skewSentence(clockSkewMs), { clockSkewMs });
   }
+}
+
+function isRefusalLine(line: LogLine): boolean {
+  return typeof line.fields["code"] === "string" && line.fields["code"] in refusals;
 }
 
 function skewSentence(clockSkewMs: number): string {

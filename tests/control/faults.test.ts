@@ -165,6 +165,25 @@ describe("a database that was restored to yesterday", () => {
   });
 });
 
+describe("tunnels that end without a word of their own", () => {
+  it("are shown as ended when their engine dies, and when the whole gateway is killed and comes back [T38]", { timeout: 60_000 }, async () => {
+    const shown = async (reason: string): Promise<number> => await bench.db.tunnel.count({ where: { gatewayId: gateway.id, agentId: agent.id, endedAt: { not: null }, endReason: reason } });
+    const openRows = async (): Promise<number> => await bench.db.tunnel.count({ where: { gatewayId: gateway.id, endedAt: null } });
+    const first = await openTunnel(gateway, agent, target());
+    await until(async () => (await openRows()) === 1, "the tunnel is on the agent's page");
+    process.kill((await worker.view()).status.engines[0]?.pid ?? 0, "SIGKILL");
+    await until(async () => (await shown("engine died")) === 1, "its end is shown");
+    await worker.serving();
+    const second = await openTunnel(gateway, agent, target());
+    await until(async () => (await openRows()) === 1, "the next tunnel is on the agent's page");
+    await new Promise((resolve) => setTimeout(resolve, 2_100)); // starts and tunnels closer together than this are not told apart
+    await worker.kill();
+    worker = bench.worker({ stateDir: worker.stateDir });
+    await until(async () => (await shown("gateway restarted")) === 1, "its end is shown after the restart", 20_000);
+    for (const socket of [first, second]) socket.destroy();
+  });
+});
+
 describe("stopping a gateway", () => {
   it("drains on SIGTERM: no new tunnels, the open ones finish within the deadline, exit code 0", { timeout: 40_000 }, async () => {
     const tunnel = await openTunnel(gateway, agent, target());
@@ -174,6 +193,7 @@ describe("stopping a gateway", () => {
     await expect(openTunnel(gateway, agent, target())).rejects.toThrow();
     tunnel.end();
     expect(await worker.exited).toBe(0);
+    expect(await bench.db.tunnel.count({ where: { gatewayId: gateway.id, agentId: agent.id, endedAt: { not: null } } })).toBe(1);
   });
 
   it("reads local files again on SIGHUP without losing a tunnel", { timeout: 40_000 }, async () => {

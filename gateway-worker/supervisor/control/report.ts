@@ -100,6 +100,16 @@ export class Reporter {
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs ?? 1_000).unref();
   }
 
+  /** Gives the engines a moment for their last word and delivers what waits; gives up after `withinMs`, or at once when the console is away. */
+  async flush(withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    while (this.#send && performance.now() < deadline && (this.#isSending || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0)) {
+      await this.#tick();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** Ends the timer and leaves what was not delivered on disk. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);

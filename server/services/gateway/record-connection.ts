@@ -9,12 +9,19 @@ export type ConnectedGateway = {
   softwareVersion: string;
   /** Gateway's clock minus the console's, milliseconds (T17). */
   clockSkewMs: number;
+  /** When the gateway's program started, by the console's clock. */
+  startedAt: Date;
 };
 
-/** The gateway said hello. The newest connection of a gateway holds its presence. */
+/** Clocks are compared once per connection; a start is taken for this much earlier than it says, milliseconds. */
+const startSlackMs = 2_000;
+
+/** The gateway said hello. The newest connection of a gateway holds its presence. Tunnels from before its start ended with the program that had them. */
 export async function recordConnected(caller: Caller, connected: ConnectedGateway, now: Date = new Date()): Promise<void> {
+  const { startedAt, ...presence } = connected;
   await caller.db.$transaction(async (tx) => {
-    const { count } = await tx.gateway.updateMany({ where: { id: caller.actor.id, organisationId: caller.organisationId }, data: { ...connected, connectedSince: now, lastSeenAt: now } });
+    const { count } = await tx.gateway.updateMany({ where: { id: caller.actor.id, organisationId: caller.organisationId }, data: { ...presence, connectedSince: now, lastSeenAt: now } });
+    await tx.tunnel.updateMany({ where: { gatewayId: caller.actor.id, organisationId: caller.organisationId, endedAt: null, openedAt: { lt: new Date(startedAt.getTime() - startSlackMs) } }, data: { endedAt: now, endReason: "gateway restarted" } });
     if (count > 0) await publishLive(tx, caller.organisationId, { topic: "gateway", id: caller.actor.id });
   });
 }
