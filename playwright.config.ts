@@ -1,4 +1,4 @@
-/** Browser tests: a real Chromium against a whole installation that tests/support/installation.ts starts with the launcher, on ports of its own. */
+/** Browser tests: a real Chromium against whole installations, which each file starts with the launcher on ports of its own (tests/e2e/support/installation.ts). */
 import fs from "node:fs";
 import { defineConfig } from "@playwright/test";
 
@@ -9,7 +9,6 @@ export default defineConfig({
   testDir: "tests/e2e",
   testMatch: "**/*.spec.ts",
   outputDir: "tests/.out/browser",
-  globalSetup: "./tests/support/installation.ts",
   // One installation, one story at a time.
   workers: 1,
   fullyParallel: false,

@@ -1,0 +1,27 @@
+/**
+ * `npm run bench`: installs what is missing and measures. What follows `--` goes to the benchmark:
+ *   npm run bench                       the data plane against nginx and HAProxy (bench/main.ts)
+ *   npm run bench -- tunnel --scale=0.1 part of it, smaller
+ *   npm run bench -- control            how fast a change reaches 20 gateways (bench/control-propagation.ts)
+ */
+import { requireNode } from "./launcher/node-version.mjs";
+
+requireNode();
+const { spawn } = await import("node:child_process");
+const { default: path } = await import("node:path");
+const { generateClient } = await import("./db.mjs");
+const { installDependencies, packagedNode, root } = await import("./launcher/dependencies.mjs");
+const { sayFailure } = await import("./launcher/report.mjs");
+try {
+  await installDependencies();
+  generateClient();
+  const [first, ...rest] = process.argv.slice(2);
+  const isControl = first === "control";
+  const script = path.join(root, "bench", isControl ? "control-propagation.ts" : "main.ts");
+  const child = spawn(packagedNode(), [script, ...(isControl ? rest : process.argv.slice(2))], { cwd: root, stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  child.once("exit", (code) => (process.exitCode = code ?? 1));
+} catch (error) {
+  sayFailure(error);
+  process.exitCode = 1;
+}
