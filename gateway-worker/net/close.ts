@@ -1,5 +1,5 @@
 /** Ways to end a socket. Every socket of the data plane ends through one of these (threats.md H1, H2). */
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 
 /**

@@ -23,6 +23,7 @@ import type { Admitted } from "../runtime/access-table.ts";
 import type { Compiled } from "../runtime/compile.ts";
 import { matchDirect, matchTarget } from "../routing/match.ts";
 import type { Match, Route } from "../routing/match.ts";
+import { answerText } from "./answer.ts";
 import { printable, readConnectHead } from "./connect-head.ts";
 import type { Engine } from "./engine.ts";
 import type { StreamListener } from "./listener.ts";
@@ -370,14 +371,6 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     return { agentId: this.#who?.identity.id ?? "", connectionId: this.id, serverId: this.#route?.server.id ?? "", source: this.source, step: "proxying", openedAt, lastByteAt, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, endedAt: isOver ? new Date().toISOString() : null, endReason: isOver ? this.#endReason : null };
   }
 }
-
-function answerText(code: RefusalCode, id: string): string {
-  const { status, proxyStatus, sentence, cure } = refusals[code];
-  const body = `${code}: ${sentence} ${cure}\nconnection ${id}\n`;
-  return [`HTTP/1.1 ${status} ${reasonPhrase[status] ?? "Refused"}`, `Proxy-Status: sallyport; error=${proxyStatus}; details="${code}"`, `Sallyport-Connection-Id: ${id}`, "Content-Type: text/plain; charset=utf-8", `Content-Length: ${Buffer.byteLength(body)}`, "Cache-Control: no-store", "Connection: close", "", body].join("\r\n");
-}
-
-const reasonPhrase: Record<number, string> = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout", 431: "Request Header Fields Too Large", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout" };
 
 /** The SNI the client sent; types say string | false | null. */
 function serverNameOf(socket: tls.TLSSocket | undefined): string | null {

@@ -39,7 +39,7 @@ describe.each(runtimes)("curl through an engine on %s", (runtime) => {
       await until(() => bench.refusals.some((refusal) => refusal.code === "certificate-missing"), "the refusal is reported");
     } finally {
       await bench.close();
-      await new Promise<void>((resolve) => void server.close(() => resolve()).closeAllConnections());
+      server.close().closeAllConnections();
       rmSync(folder, { recursive: true });
     }
   });

@@ -1,7 +1,7 @@
 /** A gateway's data plane on the bench: an organisation with its CA, one listener, stream engines as real child processes, and clients. */
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 import type { AccessEntry } from "../../contract/access.ts";
 import type { LogLine, Refusal, TunnelReport } from "../../contract/control.ts";

@@ -53,7 +53,7 @@ function rsa(bits: number, hash: Hash): webcrypto.RsaHashedKeyGenParams {
 
 async function makeKeys(kind: KeyKind): Promise<CryptoKeyPair> {
   const algorithm = kind === "ec-p256" ? { name: "ECDSA", namedCurve: "P-256" } : kind === "ec-p384" ? { name: "ECDSA", namedCurve: "P-384" } : rsa(Number(kind.slice(4)), "SHA-256");
-  return (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  return await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 }
 
 /** RSA keys are slow to make and are shared within a test file; EC ones are always new. */
@@ -159,7 +159,7 @@ async function create(input: CreateInput): Promise<x509.X509Certificate> {
     notAfter: options.notAfter ?? new Date(Date.now() + 30 * day),
     publicKey: input.keys.publicKey as unknown as x509.PublicKeyType,
     signingKey: (await signingKey(input.signer, input.signerKind, hash)) as unknown as CryptoKey,
-    signingAlgorithm: signingAlgorithm(input.signerKind, hash) as unknown as EcdsaParams,
+    signingAlgorithm: signingAlgorithm(input.signerKind, hash),
     extensions: extensionsOf(options),
   });
 }
