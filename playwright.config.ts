@@ -6,8 +6,8 @@ const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
 const chromium = process.env["SALLYPORT_CHROMIUM"] ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => fs.existsSync(file));
 
 export default defineConfig({
-  testDir: "tests/e2e",
-  testMatch: "**/*.spec.ts",
+  testDir: "tests",
+  testMatch: ["e2e/**/*.spec.ts", "browser/**/*.spec.ts"],
   outputDir: "tests/.out/browser",
   // One installation, one story at a time.
   workers: 1,

@@ -1,0 +1,53 @@
+/** Every page in both themes and at both widths: axe clean, no complaint of the browser, nothing scrolls sideways. */
+import { expect, test } from "@playwright/test";
+import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
+import { call, consoleUrl, signIn } from "./support/session.ts";
+
+const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys"];
+
+type Rows = { rows: { id: string }[] };
+
+for (const [colorScheme, width] of [["light", 1440], ["dark", 1440], ["light", 390], ["dark", 390]] as const) {
+  test(`every page is accessible, quiet and fits its window: ${colorScheme}, ${width} px`, async ({ browser }) => {
+    const context = await browser.newContext({ baseURL: consoleUrl(), colorScheme, viewport: { width, height: 900 } });
+    await signIn(context);
+    const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
+    if (!(await read("agentGroup"))) await call(context.request, "agentGroup.create", { name: "Field staff", kind: "static" });
+    const details: string[] = [];
+    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["agentGroup", "/groups"], ["certificate", "/certificates"]] as const) {
+      const id = await read(list);
+      if (id) details.push(`${path}/${id}`, ...(list === "certificate" ? [] : [`${path}/${id}/edit`]));
+    }
+    const page = await context.newPage();
+    const complaints = complaintsOf(page);
+    for (const path of [...lists, ...details]) {
+      await test.step(path, async () => {
+        await page.goto(path);
+        await settled(page);
+        await expectNoSidewaysScroll(page);
+        await expectAccessible(page);
+        expect(complaints.splice(0), path).toEqual([]);
+      });
+    }
+    await context.close();
+  });
+}
+
+test("pages before a session are accessible and tell a stranger nothing", async ({ browser }) => {
+  const context = await browser.newContext({ baseURL: consoleUrl() });
+  const page = await context.newPage();
+  await page.goto("/agents?state=online");
+  await expect(page).toHaveURL(/\/sign-in\?next=%2Fagents%3Fstate%3Donline$/);
+  for (const path of ["/sign-in", "/setup", "/invite"]) {
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await expectAccessible(page);
+  }
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail address").fill("nobody@example.com");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "wrong" })).toBeVisible();
+  await expect(page.getByLabel("E-mail address")).toHaveValue("nobody@example.com");
+  await context.close();
+});
