@@ -18,7 +18,7 @@ import { authenticateGateway } from "../services/gateway/authenticate.ts";
 import { type ControlCertificate, controlCertificates } from "../services/gateway/control-certificates.ts";
 import { gatewayCaller } from "../services/gateway/gateway-caller.ts";
 import { GatewayConnection } from "./connection.ts";
-import { Doors, gatewayBytesMax, strangerBytesMax } from "./doors.ts";
+import { Doors, gatewayBytesMax, gatewayMessagesMax, strangerBytesMax } from "./doors.ts";
 import type { FanOut } from "./fan-out.ts";
 import { readPeer, sourceOf } from "./peer.ts";
 import { channelRouter, enrolRouter } from "./router.ts";
@@ -187,16 +187,19 @@ export class ChannelServer {
   }
 }
 
-/** Pings; a gateway that answers none for two rounds is gone. `onBeat` runs with every beat. Returns the stop. */
+/** Pings; a gateway that answers none for two rounds is gone, one that floods is cut off. `onBeat` runs with every beat. Returns the stop. */
 function keepAlive(websocket: WebSocket, onBeat: () => void): () => void {
-  let missed = 0;
+  let [missed, messages] = [0, 0];
   websocket.on("pong", () => { missed = 0; });
   websocket.on("message", () => {
     missed = 0;
+    messages += 1;
+    if (messages > gatewayMessagesMax) websocket.terminate();
     setImmediate(onBeat);
   });
   const timer = setInterval(() => {
     onBeat();
+    messages = 0;
     missed += 1;
     if (missed > 2) websocket.terminate();
     else websocket.ping();

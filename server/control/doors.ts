@@ -11,6 +11,8 @@ export const helloWithinMs = 15_000;
 /** Largest message: of a stranger, of a gateway. */
 export const strangerBytesMax = 64 * 1024;
 export const gatewayBytesMax = 4 * 1024 * 1024;
+/** Messages of one gateway within ten seconds; an honest one sends a report a second and a word per change. */
+export const gatewayMessagesMax = 5_000;
 
 type Entry = { source: string; socket: Socket; timer: NodeJS.Timeout };
 

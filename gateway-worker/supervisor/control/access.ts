@@ -29,6 +29,8 @@ export class AccessTable {
   #entries = new Map<string, AccessEntry>();
   #journal: FileHandle | undefined;
   #journalEntries = 0;
+  /** The base on disk was found damaged: it must not take the place of the good copy before it. */
+  #isBaseDamaged = false;
 
   constructor(stateDir: string, organisationId: string) {
     this.#stateDir = stateDir;
@@ -45,6 +47,7 @@ export class AccessTable {
   async load(): Promise<string[]> {
     const problems: string[] = [];
     const base = await this.#loadBase(this.#files.base, problems);
+    this.#isBaseDamaged = problems.length > 0;
     if (!base && await this.#loadBase(this.#files.basePrevious, problems)) await this.#loadJournal(this.#files.journalPrevious, problems);
     await this.#loadJournal(this.#files.journal, problems);
     // A clean start: whatever was torn is not appended to.
@@ -140,7 +143,9 @@ export class AccessTable {
     const body = [...this.#entries.values()].map((entry) => `${JSON.stringify(entry)}\n`).join("");
     const header = { format: 1, organisationId: this.#organisationId, version: this.version, complete: this.isComplete, entries: this.#entries.size, sha256: checksum(body) };
     await makePrivateFolder(this.#stateDir);
-    await moveIfPresent(this.#files.base, this.#files.basePrevious);
+    if (this.#isBaseDamaged) await removeFile(this.#files.base);
+    else await moveIfPresent(this.#files.base, this.#files.basePrevious);
+    this.#isBaseDamaged = false;
     await writeDurably(this.#files.base, `${JSON.stringify(header)}\n${body}`);
     await moveIfPresent(this.#files.journal, this.#files.journalPrevious);
     this.#journalEntries = 0;
