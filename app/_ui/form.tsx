@@ -13,7 +13,7 @@ export function flattenErrors(errors: FieldErrors, prefix = ""): { path: string;
     if (!value || typeof value !== "object") return [];
     const own = "message" in value && typeof value.message === "string" && value.message !== "" ? [{ path, message: value.message }] : [];
     const rest = Object.fromEntries(Object.entries(value).filter(([name]) => !["message", "type", "ref", "types"].includes(name)));
-    return [...own, ...flattenErrors(rest as FieldErrors, path)];
+    return [...own, ...flattenErrors(rest, path)];
   });
 }
 

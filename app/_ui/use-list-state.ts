@@ -44,11 +44,11 @@ export function useListState<const S extends string, const F extends Choices = R
     input: { search: state.q.slice(0, 200), sort: state.sort as S, desc: state.desc, page: Math.max(1, state.page), pageSize, ...chosen },
     filters,
     setSearch: (search) => void set({ q: search === "" ? null : search, page: null }),
-    setFilter: (name, value) => void set({ [name]: value, page: null } as Parameters<typeof set>[0]),
-    setSort: (sort, desc) => void set({ sort: sort as S, desc, page: null } as Parameters<typeof set>[0]),
-    setPage: (page) => void set({ page } as Parameters<typeof set>[0]),
-    setPageSize: (size) => void set({ size, page: null } as Parameters<typeof set>[0]),
+    setFilter: (name, value) => void set({ [name]: value, page: null }),
+    setSort: (sort, desc) => void set({ sort: sort as S, desc, page: null }),
+    setPage: (page) => void set({ page }),
+    setPageSize: (size) => void set({ size, page: null }),
     isNarrowed: state.q !== "" || Object.values(filters).some((value) => value !== null),
-    clear: () => void set({ q: null, page: null, ...Object.fromEntries(Object.keys(filters).map((name) => [name, null])) } as Parameters<typeof set>[0]),
+    clear: () => void set({ q: null, page: null, ...Object.fromEntries(Object.keys(filters).map((name) => [name, null])) }),
   };
 }
