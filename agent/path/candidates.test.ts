@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AgentPolicy } from "../../contract/agent-site.ts";
-import { agentSiteTargets, channelRoute, isRouteInPolicy, remoteRoutes } from "./candidates.ts";
+import { agentSiteTargets, channelRoute, isRouteInPolicy, isTargetInPolicy, remoteRoutes } from "./candidates.ts";
 
 const id = "11111111-1111-4111-8111-111111111111";
 const gateway = { id, name: "gw", fqdn: "gw.example.com", port: 443, pins: ["ab".repeat(32)] };
@@ -26,6 +26,12 @@ describe("the ways of a policy", () => {
     expect(channelRoute(route, { ...policy, channelProxy: proxy })).toEqual({ kind: "gateway", gateway, via: proxy });
     expect(channelRoute(route, policy)).toBeNull();
     expect(channelRoute({ kind: "lan" }, { ...policy, channelProxy: proxy })).toBeNull();
+  });
+
+  it("end when the policy takes the server's name away [S1-61]", () => {
+    const [target] = agentSiteTargets(policy);
+    expect(isTargetInPolicy(target, policy)).toBe(true);
+    expect(isTargetInPolicy({ ...target, host: "old.corp.example" }, policy)).toBe(false);
   });
 
   it("end when the policy drops the gateway or changes its pins [S1-53]", () => {

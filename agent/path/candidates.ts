@@ -29,6 +29,11 @@ export function isRouteInPolicy(route: Route, policy: AgentPolicy): boolean {
   return remoteRoutes(policy).some((candidate) => JSON.stringify(candidate) === JSON.stringify(route));
 }
 
+/** True when the policy still lists the management server under this name and port: a name that was taken away may lead elsewhere tomorrow. */
+export function isTargetInPolicy(target: Target, policy: AgentPolicy): boolean {
+  return agentSiteTargets(policy).some(({ host, port }) => host === target.host && port === target.port);
+}
+
 /**
  * The way of the long-lived channel while requests take `route`: a proxy may stand in front of a gateway there (S0-30, S0-32). Null: the channel shares the
  * requests' connection.
