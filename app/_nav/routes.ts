@@ -37,21 +37,19 @@ export const routeOfKind = {
   bundle: routes.bundles.detail,
 } as const satisfies Record<string, (id: string) => string>;
 
-const docsBase = "https://github.com/sallyport/sallyport/blob/main/docs";
-
-/** Pages of the documentation that help and empty states point to. */
+/** Pages of the documentation that help and empty states point to; they come from the installation's own docs folder. */
 export const docs = {
-  firstRun: `${docsBase}/first-run.md`,
-  sites: `${docsBase}/glossary.md#site`,
-  servers: `${docsBase}/glossary.md#server`,
-  gateways: `${docsBase}/gateways.md`,
-  agents: `${docsBase}/agents.md`,
-  groups: `${docsBase}/glossary.md#agent-group`,
-  policies: `${docsBase}/policies.md`,
-  bundles: `${docsBase}/bundles.md`,
-  certificates: `${docsBase}/trust.md`,
-  refusals: `${docsBase}/errors.md`,
-  audit: `${docsBase}/audit.md`,
-  users: `${docsBase}/people.md`,
-  apiKeys: `${docsBase}/automation.md`,
+  firstRun: "/docs/first-run",
+  sites: "/docs/GLOSSARY",
+  servers: "/docs/GLOSSARY",
+  gateways: "/docs/gateways",
+  agents: "/docs/agents",
+  groups: "/docs/groups",
+  policies: "/docs/policies",
+  bundles: "/docs/agents",
+  certificates: "/docs/trust",
+  refusals: "/docs/errors",
+  audit: "/docs/GLOSSARY",
+  users: "/docs/api",
+  apiKeys: "/docs/api",
 } as const;

@@ -1,5 +1,6 @@
 "use client";
 /** Search over everything, as a list in a dialog that the arrow keys walk. The caller does the filtering. */
+import { Dialog } from "@base-ui/react/dialog";
 import { CommandPalette as Kit } from "@cloudflare/kumo/components/command-palette";
 import type { Icon } from "@phosphor-icons/react";
 
@@ -13,6 +14,7 @@ export function CommandPalette({ isOpen, onClose, text, onText, groups, placehol
   };
   return (
     <Kit.Root<CommandGroup, Command> open={isOpen} onOpenChange={(open) => !open && onClose()} items={groups} value={text} onValueChange={onText} itemToStringValue={(group) => group.label} getSelectableItems={(all) => all.flatMap((group) => group.items)} onSelect={choose}>
+      <Dialog.Title className="sr-only">{placeholder}</Dialog.Title>
       <Kit.Input placeholder={placeholder} aria-label={placeholder} />
       <Kit.List>
         <Kit.Results>

@@ -10,16 +10,17 @@ test.beforeEach(async ({ context }) => {
 test("a bad subnet is named at its field and summed up on top, and what was typed stays", async ({ page }) => {
   await page.goto(`${consoleUrl()}/sites/new`);
   await settled(page);
-  await page.getByLabel("Name").fill("Warehouse");
-  await page.getByLabel("Subnets").fill("10.20.0.0/16\n10.1.2.3/8");
+  const name = `Warehouse ${Date.now()}`;
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("textbox", { name: "Subnets" }).fill("10.20.0.0/16\n10.1.2.3/8");
   await page.getByRole("button", { name: "Create site" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "This was not saved" })).toBeFocused();
   await expect(page.getByText('Line 2: "10.1.2.3/8" is not a subnet', { exact: false })).toBeVisible();
-  await expect(page.getByLabel("Name")).toHaveValue("Warehouse");
+  await expect(page.getByLabel("Name")).toHaveValue(name);
   await expectAccessible(page);
-  await page.getByLabel("Subnets").fill("10.20.0.0/16");
+  await page.getByRole("textbox", { name: "Subnets" }).fill("10.20.0.0/16");
   await page.getByRole("button", { name: "Create site" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Warehouse" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();
 });
 
 test("a management server is refused in an internet site, with the reason [S1-42]", async ({ page, context }) => {

@@ -3,7 +3,7 @@ import { expect, test } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
 import { call, consoleUrl, signIn } from "./support/session.ts";
 
-const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys"];
+const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
 
 type Rows = { rows: { id: string }[] };
 

@@ -10,8 +10,8 @@ import { useNarrow } from "@/app/_ui/use-narrow.ts";
 import type { Overview } from "./overview-page.tsx";
 
 type Point = { x: number; y: number };
-/** `path` overrides the curve between the two points. */
-type Edge = { key: string; from: Point; to: Point; isTunnel: boolean; problem: string | null; path?: string };
+/** `path` overrides the curve between the two points; `isSilent`: another line to the same server carries the reason already. */
+type Edge = { key: string; from: Point; to: Point; isTunnel: boolean; problem: string | null; path?: string; isSilent?: boolean };
 type Place = { width: number; height: number; agents: Point; gateways: Point[]; servers: Point[]; outside: Box; inside: Box; isVertical: boolean };
 type Box = { x: number; y: number; width: number; height: number };
 
@@ -80,14 +80,15 @@ function edgesOf(gateways: Overview["gateways"], servers: Overview["servers"], p
 
 /** One line per pair of gateway and server. */
 function curves(gateways: Overview["gateways"], servers: Overview["servers"], place: Place): Edge[] {
-  return servers.flatMap((server, serverIndex) =>
-    gateways.flatMap((gateway, gatewayIndex): Edge[] => {
+  return servers.flatMap((server, serverIndex) => {
+    const nearest = gateways.findIndex((gateway) => server.gatewayIds.includes(gateway.id));
+    return gateways.flatMap((gateway, gatewayIndex): Edge[] => {
       const from = place.gateways[gatewayIndex];
       const to = place.servers[serverIndex];
       if (!from || !to || !server.gatewayIds.includes(gateway.id)) return [];
-      return [{ key: `tcp-${gateway.id}-${server.id}`, from: { x: from.x + 26, y: from.y }, to: { x: to.x - 16, y: to.y }, isTunnel: false, problem: server.isReady ? null : "not ready" }];
-    }),
-  );
+      return [{ key: `tcp-${gateway.id}-${server.id}`, from: { x: from.x + 26, y: from.y }, to: { x: to.x - 16, y: to.y }, isTunnel: false, isSilent: gatewayIndex !== nearest, problem: server.isReady ? null : "not ready" }];
+    });
+  });
 }
 
 /** On a narrow page the pairs would cross: one trunk leads from the gateways to every server that any of them reaches; the table says which. */
@@ -129,13 +130,13 @@ function OnLan({ box, count }: { box: Box; count: number }) {
 function Line({ edge, isVertical }: { edge: Edge; isVertical: boolean }) {
   const { from, to, problem } = edge;
   const path = edge.path ?? (isVertical ? `M${from.x} ${from.y} V${to.y - 10} Q${from.x} ${to.y} ${from.x + 10} ${to.y} H${to.x}` : `M${from.x} ${from.y} C${(from.x + to.x) / 2} ${from.y} ${(from.x + to.x) / 2} ${to.y} ${to.x} ${to.y}`);
-  const gap = pointOn(edge, edge.isTunnel ? 0.66 : 0.8);
+  const gap = pointOn(edge, edge.isTunnel ? 0.66 : 0.84);
   const tone = problem === null ? (edge.isTunnel ? "stroke-ink-2" : "stroke-line-strong") : "stroke-warn";
   return (
     <g>
       <path d={path} fill="none" strokeWidth={edge.isTunnel ? 5 : 1.5} strokeDasharray={problem === null ? undefined : "5 5"} className={tone} />
       {edge.isTunnel && <path d={path} fill="none" strokeWidth="2" className="stroke-surface" />}
-      {problem !== null && !isVertical && (
+      {problem !== null && !isVertical && edge.isSilent !== true && (
         <g>
           <rect x={gap.x - problem.length * 3.4 - 6} y={gap.y - 10} width={problem.length * 6.8 + 12} height="20" className="fill-surface" />
           <text x={gap.x} y={gap.y + 4} textAnchor="middle" className="fill-warn text-[12px] font-medium">

@@ -33,13 +33,13 @@ export function Shell({ children }: { children: ReactNode }) {
       </aside>
       {isOpen && (
         <div className="fixed inset-0 z-40 flex lg:hidden">
-          <div id="navigation" className="h-full w-64 overflow-y-auto border-r border-line bg-surface">
+          <aside id="navigation" aria-label="Navigation" className="h-full w-64 overflow-y-auto border-r border-line bg-surface">
             <div className="flex items-center justify-between pr-3">
               <Brand />
-              <Button look="quiet" icon={X} aria-label="Close navigation" onClick={() => setOpen(false)} />
+              <Button look="quiet" icon={X} aria-label="Close navigation" autoFocus onClick={() => setOpen(false)} />
             </div>
             <Navigation onGo={() => setOpen(false)} />
-          </div>
+          </aside>
           <button type="button" tabIndex={-1} aria-hidden="true" className="flex-1 bg-ink/40" onClick={() => setOpen(false)} />
         </div>
       )}

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import type { APIRequestContext, BrowserContext } from "@playwright/test";
 
-export const owner = { email: "owner@example.com", password: "a long enough passphrase" };
+export const owner = { email: process.env["SALLYPORT_ADMIN_EMAIL"] ?? "owner@example.com", password: process.env["SALLYPORT_ADMIN_PASSWORD"] ?? "a long enough passphrase" };
 
 /** Address of the console under test. */
 export function consoleUrl(): string {
