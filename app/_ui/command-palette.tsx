@@ -1,6 +1,6 @@
 "use client";
 /** Search over everything, as a list in a dialog that the arrow keys walk. The caller does the filtering. */
-import { Dialog } from "@base-ui/react/dialog";
+import { Dialog } from "@cloudflare/kumo/primitives/dialog";
 import { CommandPalette as Kit } from "@cloudflare/kumo/components/command-palette";
 import type { Icon } from "@phosphor-icons/react";
 

@@ -1,6 +1,6 @@
 "use client";
 /** What every page stands on: theme, toasts, URL state, and the nonce for what the kit adds to the page. */
-import { CSPProvider } from "@base-ui/react/csp-provider";
+import { CSPProvider } from "@cloudflare/kumo/primitives/csp-provider";
 import { Toasty } from "@cloudflare/kumo/components/toast";
 import { TooltipProvider } from "@cloudflare/kumo/components/tooltip";
 import { ThemeProvider } from "next-themes";

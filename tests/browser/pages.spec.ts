@@ -5,6 +5,9 @@ import { call, consoleUrl, signIn } from "./support/session.ts";
 
 const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
 
+// Some 35 pages each, on a machine that may be busy.
+test.describe.configure({ timeout: 600_000 });
+
 type Rows = { rows: { id: string }[] };
 
 for (const [colorScheme, width] of [["light", 1440], ["dark", 1440], ["light", 390], ["dark", 390]] as const) {

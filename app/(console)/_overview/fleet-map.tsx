@@ -32,8 +32,8 @@ export function FleetMap({ overview }: { overview: Overview }) {
   return (
     <figure className="px-3 pb-3">
       <svg viewBox={`0 0 ${place.width} ${place.height}`} className="h-auto w-full" role="group" aria-label={`Map: ${overview.agents.total} agents, ${overview.gateways.length} gateways, ${overview.servers.length} servers`}>
-        <Region box={place.outside} label="Outside" />
-        <Region box={place.inside} label={shorten(inside, isNarrow ? 40 : 30)} />
+        <Region box={place.outside} label="Outside" indent={14} />
+        <Region box={place.inside} label={shorten(inside, isNarrow ? 36 : 30)} indent={isNarrow ? 46 : 14} />
         <OnLan box={place.inside} count={overview.agents.onLan} />
         {edges.map((edge) => (
           <Line key={edge.key} edge={edge} isVertical={place.isVertical} />
@@ -65,7 +65,7 @@ function vertical(gateways: number, servers: number): Place {
   const insideTop = top + gatewayRows * 66 + 26;
   const serverPoints = Array.from({ length: servers }, (_, index) => ({ x: 66, y: insideTop + 58 + index * 52 }));
   const insideHeight = Math.max(1, servers) * 52 + 66;
-  return { width: 360, height: insideTop + insideHeight + 8, isVertical: true, agents: { x: 66, y: 88 }, gateways: Array.from({ length: gateways }, (_, index) => ({ x: 120, y: top + 34 + index * 66 })), servers: serverPoints, outside: { x: 6, y: 6, width: 348, height: 168 }, inside: { x: 6, y: insideTop, width: 348, height: insideHeight } };
+  return { width: 360, height: insideTop + insideHeight + 8, isVertical: true, agents: { x: 70, y: 96 }, gateways: Array.from({ length: gateways }, (_, index) => ({ x: 120, y: top + 34 + index * 66 })), servers: serverPoints, outside: { x: 6, y: 6, width: 348, height: 168 }, inside: { x: 6, y: insideTop, width: 348, height: insideHeight } };
 }
 
 function edgesOf(gateways: Overview["gateways"], servers: Overview["servers"], place: Place): Edge[] {
@@ -102,11 +102,11 @@ function trunk(servers: Overview["servers"], place: Place): Edge[] {
   });
 }
 
-function Region({ box, label }: { box: Box; label: string }) {
+function Region({ box, label, indent }: { box: Box; label: string; indent: number }) {
   return (
     <g>
       <rect {...box} rx="14" className="fill-canvas stroke-line" />
-      <text x={box.x + 14} y={box.y + 24} className="fill-ink-3 text-[12px] font-medium">
+      <text x={box.x + indent} y={box.y + 24} className="fill-ink-3 text-[12px] font-medium">
         {label}
       </text>
     </g>
