@@ -1,4 +1,5 @@
 /** What a re-enrolment as another gateway must not inherit: its revisions and its access table are counted by another row. */
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { removeAccessFiles } from "./control/access.ts";
 import { removeFile } from "./durable-file.ts";
@@ -9,7 +10,5 @@ export async function forgetOtherGateway(stateDir: string, before: GatewayIdenti
   if (!before || (before.gatewayId === now.gatewayId && before.organisationId === now.organisationId)) return;
   await removeAccessFiles(stateDir);
   for (const name of ["snapshot.json", "snapshot.previous.json", "spool.json"]) await removeFile(path.join(stateDir, name));
-  for (const kind of ["self-signed", "ca-issued"]) {
-    for (const keyType of ["ec-p256", "rsa-2048"]) await removeFile(path.join(stateDir, "listener", `${kind}-${keyType}-1.json`));
-  }
+  await rm(path.join(stateDir, "listener"), { recursive: true, force: true });
 }

@@ -23,6 +23,8 @@ import type { GatewayLog } from "./log.ts";
 
 /** A clock that differs more than this from the console's is named (T17), milliseconds. */
 const skewMax = 300_000;
+/** A stored snapshot that cannot be served (its port is taken) is tried again after this, milliseconds. */
+const storedRetryMs = 10_000;
 /** How long a drained gateway waits for its last report to be taken, milliseconds. */
 const lastReportWithinMs = 2_000;
 
@@ -45,6 +47,8 @@ export class Gateway {
   #isDraining = false;
   #isFed = false;
   #wasConnected = false;
+  #storedTimer: NodeJS.Timeout | undefined;
+  readonly #complained = new Set<string>();
 
   constructor(config: GatewayConfig, identity: GatewayIdentity, log: GatewayLog) {
     this.identity = identity;
@@ -105,9 +109,11 @@ export class Gateway {
     }
     const result = await this.#put(snapshot, register);
     if (!result.ok) {
-      for (const problem of result.problems) this.#log.error(`revision ${snapshot.revision} is refused: ${problem.message}; revision ${this.revision} goes on serving`, { path: problem.path, code: problem.code, revision: snapshot.revision });
+      const serving = this.revision > 0 ? `revision ${this.revision} goes on serving` : "nothing is served yet";
+      for (const problem of result.problems) this.#complain(`revision ${snapshot.revision} is refused: ${problem.message}; ${serving}`, problem);
       return result;
     }
+    this.#complained.clear();
     await this.#store.save(snapshot).catch((error: unknown) => this.#log.error(`the snapshot cannot be stored: ${explain(error)}; after a restart this gateway would serve the one before it until the console is reached`));
     this.#log.info(`serving revision ${snapshot.revision}`, { revision: snapshot.revision });
     return result;
@@ -163,6 +169,7 @@ export class Gateway {
 
   /** Ends everything now. Safe to call twice. */
   async close(): Promise<void> {
+    clearTimeout(this.#storedTimer);
     this.#reach.stop();
     await this.#channel.stop();
     await this.#reporter.stop();
@@ -232,7 +239,17 @@ export class Gateway {
   async #serveStored(snapshot: Snapshot): Promise<void> {
     const result = await this.#put(snapshot);
     if (result.ok) this.#log.info(`serving the last good snapshot from disk: revision ${snapshot.revision}, built ${age(snapshot.builtAt)} ago, ${this.#access.size} agents and bundles known`, { revision: snapshot.revision, builtAt: snapshot.builtAt });
-    else for (const problem of result.problems) this.#log.error(`the stored snapshot of revision ${snapshot.revision} cannot be served: ${problem.message}`, { path: problem.path, code: problem.code });
+    else {
+      for (const problem of result.problems) this.#complain(`the stored snapshot of revision ${snapshot.revision} cannot be served: ${problem.message}`, problem);
+      this.#storedTimer = setTimeout(() => { if (!this.#snapshot && !this.#isDraining) void this.#serveStored(snapshot); }, storedRetryMs).unref();
+    }
+  }
+
+  /** Says a problem once, however often it is met again. */
+  #complain(sentence: string, problem: SnapshotProblem): void {
+    if (this.#complained.has(sentence)) return;
+    this.#complained.add(sentence);
+    this.#log.error(sentence, { path: problem.path, code: problem.code });
   }
 
   async #feedAccess(): Promise<void> {

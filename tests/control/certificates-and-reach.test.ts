@@ -48,7 +48,7 @@ const stored = async (gatewayId: string) => {
 };
 
 describe("the certificate that a gateway presents", () => {
-  it("is made on the gateway, kept over a restart, and replaced when the console asks for a new generation [S1-29]", { timeout: 60_000 }, async () => {
+  it("is made on the gateway, kept over a restart, and replaced when the console asks for a new generation [S1-29]", { timeout: 120_000 }, async () => {
     const gateway = await bench.gateway();
     const worker = await run(gateway);
     const first = await presented(gateway.port);
@@ -64,7 +64,7 @@ describe("the certificate that a gateway presents", () => {
     expect(await bench.db.certificate.count({ where: { gatewayId: gateway.id, purpose: "gateway-listener", isCurrent: true } })).toBe(1);
   });
 
-  it("is signed by the organisation's CA when that is chosen, with an RSA key when that is chosen [S1-13] [S1-14]", { timeout: 60_000 }, async () => {
+  it("is signed by the organisation's CA when that is chosen, with an RSA key when that is chosen [S1-13] [S1-14]", { timeout: 120_000 }, async () => {
     const gateway = await bench.gateway({ certificateKind: "ca-issued", keyType: "rsa-2048" });
     await run(gateway);
     const seen = await presented(gateway.port);
@@ -72,7 +72,7 @@ describe("the certificate that a gateway presents", () => {
     expect(await stored(gateway.id)).toMatchObject({ fingerprint: seen.fingerprint, sealedKey: null });
   });
 
-  it("is the third party's that was imported, and the console knows that it is really served [S1-30]", { timeout: 60_000 }, async () => {
+  it("is the third party's that was imported, and the console knows that it is really served [S1-30]", { timeout: 120_000 }, async () => {
     const gateway = await bench.gateway();
     const worker = await run(gateway);
     const imported = await (await TestCa.root()).issue({ dns: ["localhost"], usage: ["server"] });
@@ -91,7 +91,7 @@ describe("the certificate that a gateway presents", () => {
 });
 
 describe("what a gateway reports", () => {
-  it("says per server whether TCP and TLS answer, and sees it soon when that changes [S1-43]", { timeout: 60_000 }, async () => {
+  it("says per server whether TCP and TLS answer, and sees it soon when that changes [S1-43]", { timeout: 120_000 }, async () => {
     const leaf = await (await TestCa.root()).issue({ dns: ["up.internal"], usage: ["server"] });
     const up = tls.createServer({ cert: leaf.certPem, key: leaf.keyPem }, (socket) => socket.on("error", () => socket.destroy()));
     await new Promise<void>((resolve) => up.listen(0, "127.0.0.1", resolve));
@@ -113,7 +113,7 @@ describe("what a gateway reports", () => {
     await until(async () => (await reach(downId))?.isReachable === true, "the one that came up is seen", 20_000);
   });
 
-  it("forwards warnings when that is on, and says so by sending none when it is off [S1-48] [S1-49]", { timeout: 60_000 }, async () => {
+  it("forwards warnings when that is on, and says so by sending none when it is off [S1-48] [S1-49]", { timeout: 120_000 }, async () => {
     const gateway = await bench.gateway();
     const worker = await run(gateway);
     const lines = async () => await bench.db.gatewayLog.findMany({ where: { gatewayId: gateway.id } });
@@ -131,7 +131,7 @@ describe("what a gateway reports", () => {
     expect((await lines()).length).toBe(before);
   });
 
-  it("answers health, readiness and metrics on the loopback and nothing else", { timeout: 60_000 }, async () => {
+  it("answers health, readiness and metrics on the loopback and nothing else", { timeout: 120_000 }, async () => {
     const gateway = await bench.gateway();
     const worker = await run(gateway);
     const admin = await worker.admin();

@@ -47,7 +47,7 @@ async function knock(): Promise<void> {
 }
 
 describe("while the console is away", () => {
-  it("keeps every tunnel, takes new ones, says how old its settings are, and delivers its refusals once afterwards [N12]", { timeout: 60_000 }, async () => {
+  it("keeps every tunnel, takes new ones, says how old its settings are, and delivers its refusals once afterwards [N12]", { timeout: 120_000 }, async () => {
     const tunnel = await openTunnel(gateway, agent, target());
     await bench.stopControl();
     await worker.until((view) => view.channel.state !== "subscribed", "the gateway notices");
@@ -70,7 +70,7 @@ describe("while the console is away", () => {
     fresh.destroy();
   });
 
-  it("starts from disk after a kill -9 and serves at once, revocations included [N12] [T38]", { timeout: 60_000 }, async () => {
+  it("starts from disk after a kill -9 and serves at once, revocations included [N12] [T38]", { timeout: 120_000 }, async () => {
     const revoked = await bench.agent(gateway);
     await bench.revoke(revoked);
     const { accessVersion } = await bench.db.organisation.findUniqueOrThrow({ where: { id: bench.organisationId } });
@@ -79,7 +79,7 @@ describe("while the console is away", () => {
     await worker.kill();
     worker = bench.worker({ stateDir: worker.stateDir });
     await worker.serving();
-    expect(worker.output).toMatch(/serving the last good snapshot from disk/);
+    await until(() => worker.output.includes("serving the last good snapshot from disk"), "the log says so");
     const tunnel = await openTunnel(gateway, agent, target());
     expect(await echoThrough(tunnel, "from disk")).toBe("from disk");
     tunnel.destroy();
@@ -89,7 +89,7 @@ describe("while the console is away", () => {
     await worker.until((view) => view.channel.state === "subscribed", "it connects when the console is back", 30_000);
   });
 
-  it("names a damaged snapshot and a torn access journal, and serves from what is whole [T36] [T38]", { timeout: 60_000 }, async () => {
+  it("names a damaged snapshot and a torn access journal, and serves from what is whole [T36] [T38]", { timeout: 120_000 }, async () => {
     await bench.bump(gateway.id);
     await until(async () => (await row()).appliedRevision === (await row()).revision, "a second revision is stored");
     await bench.stopControl();
@@ -111,7 +111,7 @@ describe("while the console is away", () => {
 });
 
 describe("a snapshot that cannot be served", () => {
-  it("is refused whole with its problem, the last good one stays, and the next good one is applied [T37]", { timeout: 60_000 }, async () => {
+  it("is refused whole with its problem, the last good one stays, and it is applied once the cause is gone, or the next good one is [T37]", { timeout: 120_000 }, async () => {
     const tunnel = await openTunnel(gateway, agent, target());
     const squatter = await countingServer((socket) => socket.end());
     const second = await bench.db.gatewayListener.create({ data: { gatewayId: gateway.id, ordinal: 1, address: "127.0.0.1", port: squatter.port } });
@@ -121,9 +121,11 @@ describe("a snapshot that cannot be served", () => {
     expect((await row()).appliedRevision).toBe((await row()).revision - 1);
     expect(await echoThrough(tunnel, "untouched")).toBe("untouched");
     await squatter.close();
+    await until(async () => (await row()).appliedRevision === (await row()).revision, "the port is free, the snapshot is applied", 20_000);
+    expect((await row()).problems).toEqual([]);
     await bench.db.gatewayListener.update({ where: { id: second.id }, data: { limits: { handshakeTimeoutMs: 5_000 } } });
     await bench.bump(gateway.id);
-    await until(async () => (await row()).appliedRevision === (await row()).revision, "the mended snapshot is applied");
+    await until(async () => (await row()).appliedRevision === (await row()).revision, "the next snapshot is applied");
     expect((await row()).problems).toEqual([]);
     expect(await echoThrough(tunnel, "still")).toBe("still");
     tunnel.destroy();
@@ -131,7 +133,7 @@ describe("a snapshot that cannot be served", () => {
 });
 
 describe("a database that was restored to yesterday", () => {
-  it("is named, nothing goes back, revoked agents stay revoked, and the next change reaches the gateway [T36] [N12]", { timeout: 60_000 }, async () => {
+  it("is named, nothing goes back, revoked agents stay revoked, and the next change reaches the gateway [T36] [N12]", { timeout: 120_000 }, async () => {
     const yesterday = await bench.db.organisation.findUniqueOrThrow({ where: { id: bench.organisationId } });
     const entryBefore = await bench.db.accessEntry.findUniqueOrThrow({ where: { id: agent.id } });
     const { revision } = await row();
@@ -166,7 +168,7 @@ describe("a database that was restored to yesterday", () => {
 });
 
 describe("tunnels that end without a word of their own", () => {
-  it("are shown as ended when their engine dies, and when the whole gateway is killed and comes back [T38]", { timeout: 60_000 }, async () => {
+  it("are shown as ended when their engine dies, and when the whole gateway is killed and comes back [T38]", { timeout: 120_000 }, async () => {
     const shown = async (reason: string): Promise<number> => await bench.db.tunnel.count({ where: { gatewayId: gateway.id, agentId: agent.id, endedAt: { not: null }, endReason: reason } });
     const openRows = async (): Promise<number> => await bench.db.tunnel.count({ where: { gatewayId: gateway.id, endedAt: null } });
     const first = await openTunnel(gateway, agent, target());
@@ -185,7 +187,7 @@ describe("tunnels that end without a word of their own", () => {
 });
 
 describe("stopping a gateway", () => {
-  it("drains on SIGTERM: no new tunnels, the open ones finish within the deadline, exit code 0", { timeout: 40_000 }, async () => {
+  it("drains on SIGTERM: no new tunnels, the open ones finish within the deadline, exit code 0", { timeout: 90_000 }, async () => {
     const tunnel = await openTunnel(gateway, agent, target());
     worker.signal("SIGTERM");
     await until(async () => (await worker.ready()).status === 503, "it says that it drains");
@@ -196,7 +198,7 @@ describe("stopping a gateway", () => {
     expect(await bench.db.tunnel.count({ where: { gatewayId: gateway.id, agentId: agent.id, endedAt: { not: null } } })).toBe(1);
   });
 
-  it("reads local files again on SIGHUP without losing a tunnel", { timeout: 40_000 }, async () => {
+  it("reads local files again on SIGHUP without losing a tunnel", { timeout: 90_000 }, async () => {
     const tunnel = await openTunnel(gateway, agent, target());
     const heard = (await worker.view()).channel.heardAt;
     worker.signal("SIGHUP");

@@ -178,11 +178,11 @@ export class Worker {
   }
 
   /** Waits until it serves (readyz 200) and its listeners accept. */
-  async serving(timeoutMs = 25_000): Promise<void> {
+  async serving(timeoutMs = 50_000): Promise<void> {
     await this.until((view) => view.notReady === null && view.status.listeners.length > 0 && view.status.listeners.every((listener) => listener.state === "accepting"), "the gateway serves", timeoutMs);
   }
 
-  async until(condition: (view: AdminView) => boolean, what: string, timeoutMs = 15_000): Promise<void> {
+  async until(condition: (view: AdminView) => boolean, what: string, timeoutMs = 25_000): Promise<void> {
     await until(async () => condition(await this.view()), what, timeoutMs).catch(async (error: unknown) => {
       throw new Error(`${String(error)}\nlast view: ${JSON.stringify(await this.view().catch(String))}\n${this.output.slice(-4_000)}`);
     });

@@ -56,6 +56,11 @@ export type ChannelOptions = {
 
 /** A connection that lived this long counts as good: the next failure starts with a short wait again, milliseconds. */
 const goodAfterMs = 30_000;
+/** A refused snapshot is tried again after this while it is the newest, milliseconds: the port may be free by then, the engines may run. */
+const retryAfterMs = 10_000;
+
+/** `said`: the problems as the console knows them; the same ones are not said twice. */
+type Refused = { snapshot: Snapshot; retryAt: number; said: string };
 
 export class ControlChannel {
   state: ChannelState = "idle";
@@ -65,6 +70,7 @@ export class ControlChannel {
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   #link: ConsoleLink | undefined;
+  #refused: Refused | undefined;
   #running: Promise<void> | undefined;
   #wakeUp: (() => void) | undefined;
 
@@ -139,12 +145,24 @@ export class ControlChannel {
   async #subscribe(link: ConsoleLink): Promise<string> {
     return await new Promise((resolve) => {
       let tail: Promise<void> = Promise.resolve();
-      const end = (error: unknown): void => resolve(explain(error));
+      const inTurn = (work: () => Promise<void>): void => {
+        tail = tail.then(async () => {
+          if (this.#link === link) await work();
+        }).catch(end);
+      };
+      const retry = setInterval(() => {
+        const refused = this.#refused;
+        if (!refused || performance.now() < refused.retryAt) return;
+        inTurn(async () => { if (this.#refused === refused) await this.#apply(link, refused.snapshot, refused.said); });
+      }, 1_000).unref();
+      const end = (error: unknown): void => {
+        clearInterval(retry);
+        resolve(explain(error));
+      };
+      void link.lost.then(() => clearInterval(retry));
       link.changes((message) => {
         this.heardAt = new Date();
-        tail = tail.then(async () => {
-          if (this.#link === link) await this.#handle(link, message);
-        }).catch(end);
+        inTurn(async () => await this.#handle(link, message));
       }, end);
     });
   }
@@ -175,10 +193,20 @@ export class ControlChannel {
       await link.applied({ kind: "nack", revision: snapshot.revision, problems: [{ path: "revision", code: "revision-older", message }] });
       return;
     }
+    await this.#apply(link, snapshot, "");
+  }
+
+  async #apply(link: ConsoleLink, snapshot: Snapshot, said: string): Promise<void> {
+    this.#refused = undefined;
     const startedAt = performance.now();
     const result = await this.#options.host.applySnapshot(snapshot, link.listenerCertificate);
-    if (result.ok) await link.applied({ kind: "ack", revision: snapshot.revision, tookMs: Math.round(performance.now() - startedAt) });
-    else await link.applied({ kind: "nack", revision: snapshot.revision, problems: result.problems });
+    if (result.ok) {
+      await link.applied({ kind: "ack", revision: snapshot.revision, tookMs: Math.round(performance.now() - startedAt) });
+      return;
+    }
+    const problems = JSON.stringify(result.problems);
+    this.#refused = { snapshot, retryAt: performance.now() + retryAfterMs, said: problems };
+    if (problems !== said) await link.applied({ kind: "nack", revision: snapshot.revision, problems: result.problems });
   }
 
   #move(next: ChannelState, detail: string): void {
