@@ -44,6 +44,8 @@ export class AgentRun {
   #isWoken = false;
   /** Which unproven identity is in use, so that a refused one is not taken again. */
   #takenAt: string | undefined;
+  /** Which unproven identity the server refused in this run. */
+  #refusedNextAt: string | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #problem: AgentStatus["error"] = null;
 
@@ -58,7 +60,10 @@ export class AgentRun {
   async run(): Promise<void> {
     this.#log.info("the agent starts", { version: agentVersion, runtime: runtimeName(), state: this.#config.stateDir });
     this.#writeStatus();
-    this.#statusTimer = setInterval(() => this.#writeStatus(), statusWriteEveryMs);
+    this.#statusTimer = setInterval(() => {
+      this.#writeStatus();
+      if (this.#store.loadPending()) this.#wake(); // somebody called `enrol`
+    }, statusWriteEveryMs);
     try {
       await this.#becomeEnrolled();
       if (!this.#stop.signal.aborted) await this.#work();
@@ -119,7 +124,7 @@ export class AgentRun {
     const keeper = new PathKeeper({
       ...options,
       isProofNeeded: true,
-      onRefused: (code) => this.#identityRefused(code),
+      onRefused: (code, chainPem) => this.#identityRefused(code, chainPem),
       onChange: (active) => {
         const path = JSON.stringify([active.path, active.since]);
         this.#writeStatus();
@@ -175,12 +180,18 @@ export class AgentRun {
   /** Step 8: policy down, inventory up (S0-21). The first answer also proves an identity that was just issued. */
   async #connectFully(): Promise<void> {
     await this.#fetchPolicy();
-    this.#store.promote();
-    this.#candidates = this.#store.candidates();
+    this.#settleIdentity();
     await this.#compareClocks();
     await this.#sendInventory();
     this.#keeper?.markFullyConnected();
     this.#log.info("fully connected", { path: this.#keeper?.active.path.kind, connection: this.#keeper?.active.connectionId });
+  }
+
+  /** The identity in use was accepted: an unproven one becomes the current one. One that the server refused goes, now that the old one has worked again. */
+  #settleIdentity(): void {
+    if (this.#candidates[0]?.slot === "next") this.#store.promote();
+    else if (this.#refusedNextAt !== undefined && this.#store.load("next")?.enrolledAt === this.#refusedNextAt) this.#store.dropNext();
+    this.#candidates = this.#store.candidates();
   }
 
   async #fetchPolicy(): Promise<void> {
@@ -251,9 +262,12 @@ export class AgentRun {
   }
 
   /** The unproven identity was refused: the proven one is still there (T19). */
-  #identityRefused(code: string): boolean {
+  #identityRefused(code: string, chainPem: string | null): boolean {
+    // Several names are tried at once: the others may still tell of an identity that is out of use already.
+    if (this.#candidates[0]?.identity.chainPem !== chainPem) return true;
     this.#log.error("the management server refused this agent's certificate", { code });
     if (this.#candidates.length < 2) return false;
+    this.#refusedNextAt = this.#candidates[0]?.identity.enrolledAt;
     this.#candidates = this.#candidates.slice(1);
     return true;
   }

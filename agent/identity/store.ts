@@ -76,6 +76,11 @@ export class IdentityStore {
     if (this.load("next")) renameWhole(this.#file("next"), this.#file("current"));
   }
 
+  /** The unproven identity was refused, and the proven one works. */
+  dropNext(): void {
+    if (this.load("next")) removeFile(this.#file("next"));
+  }
+
   dropPending(): void {
     removeFile(this.#file("pending"));
   }

@@ -13,7 +13,7 @@ import { AgentError, asAgentError } from "../errors.ts";
 import type { AgentLog } from "../log.ts";
 import { platform } from "../platform/current.ts";
 import { AttemptLedger } from "./attempts.ts";
-import { agentSiteTargets, isRouteInPolicy, remoteRoutes } from "./candidates.ts";
+import { agentSiteTargets, isRouteInPolicy, isTargetInPolicy, remoteRoutes } from "./candidates.ts";
 import { authority } from "./connect.ts";
 import { HttpConnection, type HttpRequest, type HttpResponse } from "./http.ts";
 import { openSession, pathOf, type Progress, progressOf, type Route, routeName, type Target, type Trust } from "./route.ts";
@@ -30,12 +30,12 @@ export type KeeperOptions = {
   /** Whether a way counts only when the server accepts our certificate on it. False while enrolling: there is none yet. */
   isProofNeeded: boolean;
   onChange?: (active: ActivePath) => void;
-  /** The server refused the certificate with this code; true when another one is in use now and the way is worth another try. */
-  onRefused?: (code: string) => boolean;
+  /** The server refused this certificate with this code; true when another one is in use now and the way is worth another try. */
+  onRefused?: (code: string, chainPem: string | null) => boolean;
 };
 
 /** A connection in use. */
-type Link = { route: Route; target: Target; http: HttpConnection; progress: Progress };
+type Link = { route: Route; target: Target; http: HttpConnection; progress: Progress; trust: Trust };
 
 /** Between two looks at the LAN, ms; the lower bound spreads a fleet. Together with the waits below: away from a dead LAN, and back to a live one, within 5 s. */
 const probeEveryMs = { min: 1_500, max: 2_000 };
@@ -117,10 +117,11 @@ export class PathKeeper {
     else this.kick();
   }
 
-  /** A new policy came down: leaves a way that it no longer lists. */
+  /** A new policy came down: leaves a way, or a name of the management server, that it no longer lists. */
   policyChanged(): void {
     const link = this.#link;
-    if (link && !isRouteInPolicy(link.route, this.#options.policy())) link.http.destroy(new Error("the policy does not list this way any more"));
+    const policy = this.#options.policy();
+    if (link && !(isRouteInPolicy(link.route, policy) && isTargetInPolicy(link.target, policy))) link.http.destroy(new Error("the policy does not list this way any more"));
     else if (!link) this.kick();
   }
 
@@ -242,8 +243,9 @@ export class PathKeeper {
     const onProgress = (progress: Progress) => {
       if (!this.#link && route.kind !== "lan") this.#setActive({ ...this.#active, step: progress.step, connectionId: progress.connectionId });
     };
-    const session = await openSession(route, target, { trust: this.#options.trust(), signal, onProgress });
-    const link: Link = { route, target, progress: session.progress, http: new HttpConnection(session.socket, authority(target.host, target.port), (error) => this.#lost(link, error)) };
+    const trust = this.#options.trust();
+    const session = await openSession(route, target, { trust, signal, onProgress });
+    const link: Link = { route, target, trust, progress: session.progress, http: new HttpConnection(session.socket, authority(target.host, target.port), (error) => this.#lost(link, error)) };
     try {
       if (this.#options.isProofNeeded) await this.#prove(link);
     } catch (error) {
@@ -268,7 +270,7 @@ export class PathKeeper {
     }
     if (answer.status !== 403) throw new AgentError("server-untrusted", `the server answered ${answer.status} where a management server answers 200.`);
     const code = errorCodeOf(answer.body);
-    this.#refused(code);
+    this.#refused(code, link);
     throw new AgentError("server-refused-certificate", `The management server answered ${code}.`);
   }
 
@@ -296,13 +298,13 @@ export class PathKeeper {
   #judgeProbe(link: Link, answer: HttpResponse): void {
     if (answer.status !== 403) return;
     const code = errorCodeOf(answer.body);
-    this.#refused(code);
+    this.#refused(code, link);
     this.#noteFailure(link.route, new AgentError("server-refused-certificate", `The management server answered ${code}.`));
     link.http.destroy(new Error(`the management server answered ${code}`));
   }
 
-  #refused(code: string): void {
-    if (this.#options.onRefused?.(code)) this.kick();
+  #refused(code: string, link: Link): void {
+    if (this.#options.onRefused?.(code, link.trust.credentials?.chainPem ?? null)) this.kick();
     else this.#refusedUntil = Date.now() + randomInt(refusedPauseMs.min, refusedPauseMs.max);
   }
 

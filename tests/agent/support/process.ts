@@ -56,7 +56,8 @@ export function startAgent(runtime: RuntimeName, stateDir: string): RunningAgent
 export async function agentReaches(agent: RunningAgent, fits: (status: AgentStatus) => boolean, what: string, timeoutMs = 10_000): Promise<AgentStatus> {
   await until(() => {
     const status = agent.status();
-    return status !== undefined && fits(status);
+    // A status that an earlier run left behind tells nothing about this one.
+    return status !== undefined && status.pid === agent.child.pid && fits(status);
   }, what, timeoutMs).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${agent.log()}\n${JSON.stringify(agent.status())}`);
   });
