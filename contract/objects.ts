@@ -77,6 +77,8 @@ export const gatewayCertificateChoice = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ca-issued"), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") }),
   z.strictObject({ kind: z.literal("imported"), certificateId: z.uuid() }),
 ]);
+/** A name that useradd, systemd and an unquoted shell word all take; a service never runs as root. */
+export const serviceAccountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: "1 to 32 lower-case letters, digits, hyphens and underscores, starting with a letter or an underscore" }).refine((name) => name !== "root", { error: "the gateway never runs as root: name a user of its own" });
 const gatewayFields = z.strictObject({
   name: displayName,
   /** Public names, used in the certificate and offered to policies. */
@@ -91,6 +93,10 @@ const gatewayFields = z.strictObject({
   drainTimeoutSeconds: z.number().int().min(0).max(3600).default(30),
   /** Send log lines of warn and above to the console (S1-48, S1-49). */
   forwardLogs: z.boolean().default(true),
+  /** Only algorithms that FIPS 140-3 approves (S1-28). */
+  isFipsOnly: z.boolean().default(false),
+  /** System user that the package's installer creates and the service runs as (S1-31). */
+  serviceAccount: serviceAccountName.default("sallyport-gateway"),
   note,
 });
 export const gatewayCreate = gatewayFields;
@@ -103,7 +109,7 @@ export const gatewayRow = z.object({
 export const gatewayRows = listOutput(gatewayRow);
 export const gatewayDetail = gatewayRow.extend({
   listeners: z.array(gatewayListenerFields.extend({ id: z.string() })), certificate: gatewayCertificateChoice, presented: z.object({ certificateId: z.string(), fingerprint, thumbprintSha1: z.string(), subject: z.string(), notAfter: when }).nullable(),
-  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), note: z.string(), rowVersion: version, updatedAt: when,
+  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), isFipsOnly: z.boolean(), serviceAccount: z.string(), note: z.string(), rowVersion: version, updatedAt: when,
   status: gatewayStatus.nullable(), statusAt: when.nullable(), problems: z.array(z.object({ path: z.string(), code: z.string(), message: z.string() })), clockSkewMs: z.number().nullable(), connectedSince: when.nullable(),
 });
 /** The package's download link: one use, 15 minutes. `token` is shown once for people who enrol by hand. */

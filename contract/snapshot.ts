@@ -49,6 +49,8 @@ export const tunnelListener = z.strictObject({
   /** `connect`: HTTP CONNECT chooses the server. `direct`: TCP to `directServerId` opens as soon as the handshake is accepted (DESIGN section 3). */
   mode: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("connect") }), z.strictObject({ kind: z.literal("direct"), serverId: z.uuid(), port })]),
   certificate: listenerCertificate,
+  /** `fips`: only algorithms that FIPS 140-3 approves (S1-28). */
+  algorithms: z.enum(["standard", "fips"]).default("standard"),
   limits: listenerLimits,
 });
 export type TunnelListener = z.infer<typeof tunnelListener>;

@@ -20,7 +20,7 @@ await group.access({ version: 1, complete: true, entries: [{ version: 1, kind: "
 const result = await group.apply(
   {
     format: 1, revision: 1, builtAt: new Date().toISOString(), organisationId, gatewayId: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0012", gatewayName: "bench", trustDomain, clientTrustAnchorsPem: [read("ca.pem")],
-    listeners: [{ id: listenerId, address: "127.0.0.1", port: job.port, mode: job.mode === "direct" ? { kind: "direct", serverId, port: job.backendPort } : { kind: "connect" }, certificate: { kind: "imported", fingerprint: "0".repeat(64), chainPem: read("server.pem"), keyPem: read("server.key") }, limits: listenerLimits.parse({ handshakesPerSourceMax: 10_000, handshakesMax: 10_000, idleTimeoutMs: 3_600_000 }) }],
+    listeners: [{ id: listenerId, address: "127.0.0.1", port: job.port, mode: job.mode === "direct" ? { kind: "direct", serverId, port: job.backendPort } : { kind: "connect" }, certificate: { kind: "imported", fingerprint: "0".repeat(64), chainPem: read("server.pem"), keyPem: read("server.key") }, algorithms: "standard", limits: listenerLimits.parse({ handshakesPerSourceMax: 10_000, handshakesMax: 10_000, idleTimeoutMs: 3_600_000 }) }],
     servers: [{ id: serverId, name: "backend", kind: "site", isAgentSite: false, names: ["localhost"], ports: [job.backendPort], addresses: ["127.0.0.1"] }],
     policies: [{ id: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0013", name: "bench", isEnabled: true, namesThisGateway: true, groupIds: [groupId] }],
     drainTimeoutMs: 0, maxStaleMs: null,

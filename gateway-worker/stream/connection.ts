@@ -28,7 +28,7 @@ import { printable, readConnectHead } from "./connect-head.ts";
 import type { Engine } from "./engine.ts";
 import type { StreamListener } from "./listener.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
-import { classifyHandshakeError } from "./tls.ts";
+import { classifyHandshakeError, isApproved } from "./tls.ts";
 import { hasEnded, judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -161,6 +161,11 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
 
   #judge(socket: tls.TLSSocket, compiled: Compiled): void {
     const error: unknown = socket.authorizationError;
+    const cipher = this.#listener.compiled.listener.algorithms === "fips" ? socket.getCipher().name : undefined;
+    if (cipher !== undefined && !isApproved(cipher)) {
+      this.#refuse("tls-algorithm", `the handshake agreed on ${cipher}; this gateway is restricted to AES-GCM`);
+      return;
+    }
     this.#peer = this.#engine.certificates.of(socket, socket.authorized);
     const verdict = judge({ isAuthorized: socket.authorized, authorizationError: error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error), peer: this.#peer, compiled, access: this.#engine.accessOf, nowMs: Date.now() });
     if (verdict.kind === "refused") {

@@ -80,7 +80,7 @@ export class StreamListener {
 
   /** Serves the new certificate, anchors and limits; tunnels and connections under way are untouched. */
   renew(compiled: CompiledListener, anchorsPem: string[]): void {
-    const isSame = compiled.chainPem === this.compiled.chainPem && compiled.keyPem === this.compiled.keyPem && anchorsPem.join("") === this.#anchorsPem.join("");
+    const isSame = compiled.chainPem === this.compiled.chainPem && compiled.keyPem === this.compiled.keyPem && compiled.listener.algorithms === this.compiled.listener.algorithms && anchorsPem.join("") === this.#anchorsPem.join("");
     this.compiled = compiled;
     this.#anchorsPem = anchorsPem;
     if (!isSame) this.#server.setSecureContext(secureContextOptions(compiled, anchorsPem));

@@ -17,15 +17,24 @@ const ciphers = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
+/** What FIPS 140-3 approves of the above (S1-28): ECDHE with AES-GCM. Bun knows no list of TLS 1.3 suites, so `isApproved` looks at what was agreed. */
+const approvedCiphers = ciphers.split(":").filter((name) => !name.includes("CHACHA20")).join(":");
+
+/** Whether a finished handshake agreed on an approved cipher; `name` is OpenSSL's or the IANA name. A session resumed from before the restriction is caught here too. */
+export function isApproved(name: string): boolean {
+  return /^(TLS_)?(ECDHE[-_]|AES_)/.test(name) && /AES[-_]?(128|256)[-_]GCM/.test(name);
+}
+
 /** The part that can be renewed on a listening server with `setSecureContext`. */
 export function secureContextOptions(listener: CompiledListener, anchorsPem: string[]): tls.SecureContextOptions {
+  const isRestricted = listener.listener.algorithms === "fips";
   return {
     cert: listener.chainPem,
     key: listener.keyPem,
     ca: anchorsPem,
     minVersion: "TLSv1.2",
-    ciphers,
-    ecdhCurve: "X25519:P-256:P-384",
+    ciphers: isRestricted ? approvedCiphers : ciphers,
+    ecdhCurve: isRestricted ? "P-256:P-384" : "X25519:P-256:P-384",
     honorCipherOrder: true,
     // A client that renegotiates makes us sign again and again; TLS 1.3 has no renegotiation at all. (Bun never renegotiates and has no such constant.)
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION || 0,

@@ -22,7 +22,7 @@ const trustDomain = "sallyport.internal";
 
 export type TestAgent = Issued & { id: string };
 
-export type BenchOptions = { runtime: Runtime; engines?: number; limits?: Partial<ListenerLimits>; address?: string };
+export type BenchOptions = { runtime: Runtime; engines?: number; limits?: Partial<ListenerLimits>; address?: string; algorithms?: TunnelListener["algorithms"] };
 
 export class GatewayBench {
   readonly organisationId = randomUUID();
@@ -43,7 +43,7 @@ export class GatewayBench {
     this.root = made.root;
     this.issuing = made.issuing;
     this.listenerCertificate = made.listenerCertificate;
-    const listener: TunnelListener = { id: randomUUID(), address: made.options.address ?? "127.0.0.1", port: made.port, mode: { kind: "connect" }, certificate: { kind: "self-signed", generation: 1, names: ["localhost"], keyType: "ec-p256" }, limits: listenerLimits.parse(made.options.limits ?? {}) };
+    const listener: TunnelListener = { id: randomUUID(), address: made.options.address ?? "127.0.0.1", port: made.port, mode: { kind: "connect" }, certificate: { kind: "self-signed", generation: 1, names: ["localhost"], keyType: "ec-p256" }, algorithms: made.options.algorithms ?? "standard", limits: listenerLimits.parse(made.options.limits ?? {}) };
     this.snapshot = {
       format: 1,
       revision: 1,

@@ -227,6 +227,8 @@ CREATE TABLE "Gateway" (
     "isBehindLoadBalancer" BOOLEAN NOT NULL DEFAULT false,
     "drainTimeoutSeconds" INTEGER NOT NULL DEFAULT 30,
     "forwardLogs" BOOLEAN NOT NULL DEFAULT true,
+    "isFipsOnly" BOOLEAN NOT NULL DEFAULT false,
+    "serviceAccount" TEXT NOT NULL DEFAULT 'sallyport-gateway',
     "note" TEXT NOT NULL DEFAULT '',
     "version" INTEGER NOT NULL DEFAULT 0,
     "revision" INTEGER NOT NULL DEFAULT 1,

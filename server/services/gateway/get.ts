@@ -12,7 +12,7 @@ import { gatewayColumns, toGatewayRow } from "./list.ts";
 
 const detailColumns = {
   ...gatewayColumns,
-  certificateKind: true, certificateKeyType: true, importedCertificateId: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, note: true, version: true, updatedAt: true,
+  certificateKind: true, certificateKeyType: true, importedCertificateId: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, isFipsOnly: true, serviceAccount: true, note: true, version: true, updatedAt: true,
   statusAt: true, problems: true, clockSkewMs: true,
   listeners: { orderBy: { ordinal: "asc" } },
   servers: { select: { server: { select: { id: true, name: true } } }, orderBy: { server: { nameKey: "asc" } } },
@@ -29,7 +29,7 @@ export async function getGateway(caller: Caller, input: { id: string }): Promise
     ...toGatewayRow(row, presented?.fingerprint ?? null),
     listeners: row.listeners.map(toListener), certificate: certificateChoiceOf(row), presented,
     servers: row.servers.map(({ server }) => server), policies: row.policies.map(({ policy }) => policy).sort((a, b) => a.name.localeCompare(b.name)),
-    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
+    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
     status: status.success ? status.data : null, statusAt: isoOrNull(row.statusAt), problems: problems.success ? problems.data : [], clockSkewMs: row.clockSkewMs, connectedSince: isoOrNull(row.connectedSince),
   };
 }

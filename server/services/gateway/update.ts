@@ -40,7 +40,7 @@ async function readGateway(tx: Tx, caller: Caller, id: string) {
   const row = await tx.gateway.findFirst({
     where: { id, organisationId: caller.organisationId },
     select: {
-      name: true, publicNames: true, publicPort: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, note: true, certificateKind: true, certificateKeyType: true, importedCertificateId: true,
+      name: true, publicNames: true, publicPort: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, isFipsOnly: true, serviceAccount: true, note: true, certificateKind: true, certificateKeyType: true, importedCertificateId: true,
       listeners: { orderBy: { ordinal: "asc" } }, servers: { select: { serverId: true } },
     },
   });

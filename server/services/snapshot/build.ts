@@ -1,12 +1,12 @@
 /** Builds the whole desired state of gateways from the rows, read in one transaction so that it is a state that was really committed. Many at once cost as many queries as one. */
-import { type ListenerCertificate, listenerLimits, type Snapshot, snapshot, snapshotFormat } from "../../../contract/snapshot.ts";
+import { type ListenerCertificate, listenerLimits, type Snapshot, snapshot, snapshotFormat, type TunnelListener } from "../../../contract/snapshot.ts";
 import { Prisma, type Db, type Tx } from "../../db.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import { sealPurpose } from "../certificate/store.ts";
 import { openKey } from "../seal.ts";
 
 const columns = {
-  id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true,
+  id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true, isFipsOnly: true,
   organisation: { select: { id: true, trustDomain: true } },
   listeners: { orderBy: { ordinal: "asc" }, select: { id: true, address: true, port: true, directServerId: true, directPort: true, limits: true } },
   servers: { select: { server: { select: { id: true, name: true, kind: true, isAgentSite: true, names: true, ports: true, addresses: true } } } },
@@ -45,7 +45,7 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
     gatewayName: gateway.name,
     trustDomain: gateway.organisation.trustDomain,
     clientTrustAnchorsPem: shared.anchors,
-    listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate)),
+    listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate, gateway.isFipsOnly ? "fips" : "standard")),
     servers: gateway.servers.map(({ server }) => server),
     policies: shared.policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.some((named) => named.gatewayId === gateway.id), groupIds: policy.groups.map((group) => group.groupId) })),
     drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
@@ -53,10 +53,10 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
   });
 }
 
-function listenerOf(listener: GatewayRow["listeners"][number], certificate: ListenerCertificate): unknown {
+function listenerOf(listener: GatewayRow["listeners"][number], certificate: ListenerCertificate, algorithms: TunnelListener["algorithms"]): unknown {
   const { id, address, port, directServerId, directPort } = listener;
   const mode = directServerId !== null && directPort !== null ? { kind: "direct", serverId: directServerId, port: directPort } : { kind: "connect" };
-  return { id, address, port, mode, certificate, limits: listenerLimits.parse(listener.limits ?? {}) };
+  return { id, address, port, mode, certificate, algorithms, limits: listenerLimits.parse(listener.limits ?? {}) };
 }
 
 function listenerCertificateOf(gateway: GatewayRow, imported: Shared["imported"]): ListenerCertificate {
