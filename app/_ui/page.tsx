@@ -49,11 +49,11 @@ export function Section({ title, hint, actions, children, isFlush = false }: { t
 /** Label and value, one under the other where there is little room. Stands in a Section or another container. */
 export function Facts({ items }: { items: { label: string; value: ReactNode }[] }) {
   return (
-    <dl className="grid grid-cols-1 gap-x-6 gap-y-2 text-[13px] @md:grid-cols-[minmax(9rem,12rem)_minmax(0,1fr)]">
+    <dl className="grid grid-cols-1 gap-x-6 gap-y-0.5 text-[13px] @md:gap-y-2 @md:grid-cols-[minmax(9rem,12rem)_minmax(0,1fr)]">
       {items.map((item) => (
         <div key={item.label} className="contents">
           <dt className="pt-px text-ink-3">{item.label}</dt>
-          <dd className="mb-1 min-w-0 break-words @md:mb-0">{item.value}</dd>
+          <dd className="mb-1.5 min-w-0 break-words @md:mb-0">{item.value}</dd>
         </div>
       ))}
     </dl>

@@ -3,7 +3,7 @@
 import { List, X } from "@phosphor-icons/react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { routes } from "@/app/_nav/routes.ts";
 import { Button } from "@/app/_ui/button.tsx";
 import { Mark } from "@/app/_ui/mark.tsx";
@@ -15,9 +15,11 @@ export function Shell({ children }: { children: ReactNode }) {
   const isLive = useLive();
   const path = usePathname();
   const [isOpen, setOpen] = useState(false);
+  const close = useRef<HTMLButtonElement>(null);
   useEffect(() => setOpen(false), [path]);
   useEffect(() => {
     if (!isOpen) return;
+    close.current?.focus();
     const onKey = (event: KeyboardEvent) => event.key === "Escape" && setOpen(false);
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
@@ -36,7 +38,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <aside id="navigation" aria-label="Navigation" className="h-full w-64 overflow-y-auto border-r border-line bg-surface">
             <div className="flex items-center justify-between pr-3">
               <Brand />
-              <Button look="quiet" icon={X} aria-label="Close navigation" autoFocus onClick={() => setOpen(false)} />
+              <Button look="quiet" icon={X} aria-label="Close navigation" ref={close} onClick={() => setOpen(false)} />
             </div>
             <Navigation onGo={() => setOpen(false)} />
           </aside>

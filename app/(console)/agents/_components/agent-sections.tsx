@@ -52,16 +52,16 @@ export function Attempts({ agent }: { agent: Agent }) {
     <Section title="Attempts" hint="What it tried, newest first, with the step each try reached." isFlush>
       <Table
         caption="Attempts"
-        rows={agent.attempts.map((attempt, index) => ({ ...attempt, key: `${attempt.at}-${index}` }))}
+        rows={agent.attempts.map((attempt, index) => ({ ...attempt, key: `${attempt.at}-${index}` })).toSorted((one, other) => other.at.localeCompare(one.at))}
         rowId={(attempt) => attempt.key}
         rowName={(attempt) => attempt.at}
         columns={[
           { key: "at", title: "When", cell: (attempt) => <Time at={attempt.at} /> },
           { key: "path", title: "Path", cell: (attempt) => pathText(attempt.path) },
-          { key: "result", title: "Result", cell: (attempt) => (attempt.code === null ? <State tone="ok">Worked</State> : <State tone="fault">{agentErrors[attempt.code].sentence}</State>) },
+          { key: "result", title: "Result", cell: (attempt) => (attempt.code === null ? <State tone="ok">Worked</State> : <State tone="fault"><span className="whitespace-normal">{agentErrors[attempt.code].sentence}</span></State>) },
           { key: "step", title: "Step reached", cell: (attempt) => connectionStepTitle[attempt.step] },
           { key: "detail", title: "Detail", cell: (attempt) => attempt.detail || (attempt.code ? agentErrors[attempt.code].cure : "") },
-          { key: "connection", title: "Connection id", isWideOnly: true, cell: (attempt) => <code className="font-mono text-[12px]">{attempt.connectionId ?? ""}</code> },
+          { key: "connection", title: "Connection id", isWideOnly: true, cell: (attempt) => <code className="font-mono text-[12px]" title={attempt.connectionId ?? ""}>{attempt.connectionId?.slice(0, 8) ?? ""}</code> },
         ]}
       />
     </Section>
