@@ -176,6 +176,8 @@ function Settings({ gateway }: { gateway: Gateway }) {
           { label: "Public port", value: gateway.publicPort },
           { label: "Load balancer in front", value: gateway.isBehindLoadBalancer ? "yes" : "no" },
           { label: "Drain deadline", value: `${gateway.drainTimeoutSeconds} s` },
+          { label: "FIPS algorithms only", value: gateway.isFipsOnly ? "yes" : "no" },
+          { label: "Service account", value: <code className="font-mono text-[12.5px]">{gateway.serviceAccount}</code> },
           { label: "Sends log lines", value: gateway.forwardLogs ? "yes" : "no" },
           { label: "Note", value: gateway.note === "" ? "none" : gateway.note },
           { label: "Last changed", value: <Time at={gateway.updatedAt} /> },

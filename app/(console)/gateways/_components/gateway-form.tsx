@@ -19,7 +19,7 @@ export type GatewayInput = z.input<typeof gatewayCreate>;
 type Values = z.output<typeof gatewayCreate>;
 export type GatewayForm = UseFormReturn<GatewayInput, unknown, Values>;
 
-const labels = { name: "Name", publicNames: "Public names", publicPort: "Public port", listeners: "Listener", certificate: "Certificate", serverIds: "Servers", drainTimeoutSeconds: "Drain deadline", note: "Note" };
+const labels = { name: "Name", publicNames: "Public names", publicPort: "Public port", listeners: "Listener", certificate: "Certificate", serverIds: "Servers", drainTimeoutSeconds: "Drain deadline", serviceAccount: "Service account", note: "Note" };
 
 function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: GatewayInput; known: { id: string; name: string }[]; submit: string; cancelHref: string; save: (values: Values) => Promise<unknown> }) {
   const form = useForm<GatewayInput, unknown, Values>({ resolver: zodResolver(gatewayCreate), defaultValues: initial });
@@ -45,6 +45,8 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
       <CertificateFields form={form} />
       <FormSection title="Running">
         <TextField label="Drain deadline (seconds)" type="number" min={0} max={3600} hint="From the stop signal until the last tunnels are cut." error={errors.drainTimeoutSeconds?.message} {...form.register("drainTimeoutSeconds", { valueAsNumber: true })} />
+        <CheckField label="FIPS algorithms only" hint="Offers and accepts only TLS suites and curves approved by FIPS 140; clients that have none are refused." {...form.register("isFipsOnly")} />
+        <TextField label="Service account" isMono hint="The account on its machine that the installed service runs under; install.sh makes it when it is missing." error={errors.serviceAccount?.message} {...form.register("serviceAccount")} />
         <CheckField label="Send log lines to the console" hint="Warnings and errors; connection contents are never logged." {...form.register("forwardLogs")} />
         <TextAreaField label="Note" isOptional error={errors.note?.message} {...form.register("note")} />
       </FormSection>
@@ -85,7 +87,7 @@ function CertificateFields({ form }: { form: GatewayForm }) {
   );
 }
 
-const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, note: "" };
+const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, isFipsOnly: false, serviceAccount: "sallyport-gateway", note: "" };
 
 export function GatewayCreatePage() {
   const create = useMutation(useTRPC().gateway.create.mutationOptions());
@@ -111,12 +113,12 @@ function GatewayEdit({ gateway }: { gateway: Outputs["gateway"]["get"] }) {
   const update = useMutation(useTRPC().gateway.update.mutationOptions());
   const saved = useSaved();
   const href = routes.gateways.detail(gateway.id);
-  const { name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, note } = gateway;
+  const { name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, note } = gateway;
   const listeners = gateway.listeners.map(({ address, port, mode, limits }) => ({ address, port, mode, limits }));
   return (
     <>
       <PageHeader crumb={{ label: name, href }} title={`Change ${name}`} purpose="A change reaches a connected gateway in under a second; tunnels that stand stay." />
-      <GatewayFields known={gateway.servers} initial={{ name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, note, listeners, serverIds: gateway.servers.map((server) => server.id) }} submit="Save gateway" cancelHref={href} save={async (values) => {
+      <GatewayFields known={gateway.servers} initial={{ name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, note, listeners, serverIds: gateway.servers.map((server) => server.id) }} submit="Save gateway" cancelHref={href} save={async (values) => {
         await update.mutateAsync({ ...values, id: gateway.id, version: gateway.rowVersion });
         saved(`Gateway ${values.name} saved.`, href);
       }} />
