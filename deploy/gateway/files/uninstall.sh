@@ -6,11 +6,14 @@ set -eu
 systemctl disable --now sallyport-gateway 2> /dev/null || true
 rm -f /etc/systemd/system/sallyport-gateway.service /usr/local/bin/sallyport-gateway
 systemctl daemon-reload 2> /dev/null || true
+made=$(cat /opt/sallyport-gateway/made-accounts 2> /dev/null || true)
 rm -rf /opt/sallyport-gateway
 if [ "${1:-}" = --keep-state ]; then
   printf 'The gateway is removed; its identity and keys are still in /var/lib/sallyport-gateway.\n'
 else
   rm -rf /var/lib/sallyport-gateway /etc/sallyport-gateway
-  userdel sallyport-gateway 2> /dev/null || true
+  for account in $made; do
+    userdel -- "$account" 2> /dev/null || true
+  done
   printf 'The gateway, its identity and its keys are removed. Delete it in the console too.\n'
 fi

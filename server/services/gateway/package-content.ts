@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import tar from "tar-stream";
 import { z } from "zod";
+import { serviceAccountName } from "../../../contract/objects.ts";
 import { notFound } from "../../errors.ts";
 import { env } from "../../env.ts";
 import type { Caller } from "../caller.ts";
@@ -31,13 +32,13 @@ type BuiltMember = z.infer<typeof builtMember>;
 /** Opens the package of a gateway for one download. The caller has been let in already; the gateway must be of its organisation. */
 export async function openGatewayPackage(caller: Caller, gatewayId: string): Promise<GatewayPackage> {
   const built = await sharedMember();
-  const { name, token } = await caller.db.$transaction(async (tx) => {
-    const gateway = await tx.gateway.findFirst({ where: { id: gatewayId, organisationId: caller.organisationId }, select: { name: true } });
+  const { gateway, token } = await caller.db.$transaction(async (tx) => {
+    const gateway = await tx.gateway.findFirst({ where: { id: gatewayId, organisationId: caller.organisationId }, select: { name: true, serviceAccount: true, listeners: { select: { port: true } } } });
     if (!gateway) throw notFound("gateway", gatewayId);
-    return { name: gateway.name, token: (await createToken(tx, caller, { kind: "gateway", gatewayId, expiresAt: new Date(Date.now() + gatewayTokenMs) })).text };
+    return { gateway, token: (await createToken(tx, caller, { kind: "gateway", gatewayId, expiresAt: new Date(Date.now() + gatewayTokenMs) })).text };
   });
-  const own = await ownMember({ gatewayName: name, token, built });
-  return { fileName: gatewayPackageName(name), contentType: "application/gzip", stream: Readable.from(join(own, built.member), { objectMode: false }) };
+  const own = await ownMember({ gatewayName: gateway.name, serviceAccount: serviceAccountName.parse(gateway.serviceAccount), ports: [...new Set(gateway.listeners.map((listener) => listener.port))], token, built });
+  return { fileName: gatewayPackageName(gateway.name), contentType: "application/gzip", stream: Readable.from(join(own, built.member), { objectMode: false }) };
 }
 
 /** `sallyport-gateway-<name>.tar.gz`, in letters that every file system and shell takes. */
@@ -71,11 +72,15 @@ async function runBuild(): Promise<BuiltMember> {
 }
 
 /** The files of this one gateway, as a gzip member without the archive's end. */
-async function ownMember(input: { gatewayName: string; token: string; built: BuiltMember }): Promise<Buffer> {
+async function ownMember(input: { gatewayName: string; serviceAccount: string; ports: number[]; token: string; built: BuiltMember }): Promise<Buffer> {
   const source = path.join(projectRoot(), "deploy", "gateway", "files");
   const files = await Promise.all((await readdir(source)).toSorted().map(async (name) => ({ name, content: await readFile(path.join(source, name)) })));
   const settings = files.find((file) => file.name === "gateway.env");
   if (settings && !input.built.hasBun) settings.content = Buffer.concat([settings.content, Buffer.from("SALLYPORT_RUNTIME=node\n")]);
+  const unit = files.find((file) => file.name === "sallyport-gateway.service");
+  if (unit) unit.content = Buffer.from(unit.content.toString().replace(/^User=.*$/m, `User=${input.serviceAccount}`));
+  // What the installer looks for before it starts; the gateway itself learns its listeners from the console.
+  files.push({ name: "ports", content: Buffer.from(input.ports.map((port) => `${port}\n`).join("")) });
   const readme = files.find((file) => file.name === "README");
   if (readme) readme.content = Buffer.concat([readme.content, Buffer.from(`\nMade for the gateway: ${input.gatewayName}\n`)]);
   const sums = { ...Object.fromEntries(files.map((file) => [file.name, createHash("sha256").update(file.content).digest("hex")])), ...input.built.sums };
