@@ -109,7 +109,7 @@ export const gatewayRow = z.object({
 export const gatewayRows = listOutput(gatewayRow);
 export const gatewayDetail = gatewayRow.extend({
   listeners: z.array(gatewayListenerFields.extend({ id: z.string() })), certificate: gatewayCertificateChoice, presented: z.object({ certificateId: z.string(), fingerprint, thumbprintSha1: z.string(), subject: z.string(), notAfter: when }).nullable(),
-  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), isFipsOnly: z.boolean(), serviceAccount: z.string(), note: z.string(), rowVersion: version, updatedAt: when,
+  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), isFipsOnly: z.boolean(), serviceAccount: z.string(), /** Begins with "on" or "off: ". */ logForwarding: z.object({ isOn: z.boolean(), detail: z.string() }), note: z.string(), rowVersion: version, updatedAt: when,
   status: gatewayStatus.nullable(), statusAt: when.nullable(), problems: z.array(z.object({ path: z.string(), code: z.string(), message: z.string() })), clockSkewMs: z.number().nullable(), connectedSince: when.nullable(),
 });
 /** The package's download link: one use, 15 minutes. `token` is shown once for people who enrol by hand. */

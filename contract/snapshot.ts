@@ -94,6 +94,8 @@ export const snapshot = z.strictObject({
   policies: z.array(snapshotPolicy).max(1000),
   /** SIGTERM to last tunnel cut. */
   drainTimeoutMs: z.number().int().min(0).max(3_600_000).default(30_000),
+  /** Send log lines of warn and above to the console (S1-48). */
+  forwardsLogs: z.boolean().default(true),
   /** Serve at most this long without a word from the console; null: no end (N12). */
   maxStaleMs: z.number().int().min(60_000).nullable().default(null),
 });

@@ -23,7 +23,7 @@ const result = await group.apply(
     listeners: [{ id: listenerId, address: "127.0.0.1", port: job.port, mode: job.mode === "direct" ? { kind: "direct", serverId, port: job.backendPort } : { kind: "connect" }, certificate: { kind: "imported", fingerprint: "0".repeat(64), chainPem: read("server.pem"), keyPem: read("server.key") }, algorithms: "standard", limits: listenerLimits.parse({ handshakesPerSourceMax: 10_000, handshakesMax: 10_000, idleTimeoutMs: 3_600_000 }) }],
     servers: [{ id: serverId, name: "backend", kind: "site", isAgentSite: false, names: ["localhost"], ports: [job.backendPort], addresses: ["127.0.0.1"] }],
     policies: [{ id: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0013", name: "bench", isEnabled: true, namesThisGateway: true, groupIds: [groupId] }],
-    drainTimeoutMs: 0, maxStaleMs: null,
+    drainTimeoutMs: 0, forwardsLogs: true, maxStaleMs: null,
   },
   [{ listenerId, chainPem: read("server.pem"), keyPem: read("server.key") }],
 );

@@ -8,6 +8,8 @@ export type AdminView = {
   status: GatewayStatus;
   /** State of the control channel and what it last said. */
   channel: { state: string; detail: string; heardAt: string | null };
+  /** Whether log lines go to the console; begins with "on" or "off: ". */
+  logForwarding: string;
   /** One sentence when the gateway serves nothing, else null. */
   notReady: string | null;
   /** Things to tell a person, such as the snapshot's age while the console is away. */

@@ -46,6 +46,7 @@ function describe({ pid, view }: { pid: number; view: AdminView }): string {
     `Tunnels       ${status.tunnels} open, ${status.refused} connections refused`,
     `Engines       ${status.engines.map((engine) => `${engine.index} ${engine.state} on ${engine.runtime}`).join(", ")}`,
     ...status.servers.map((server) => `Server        ${server.address}: ${server.isReachable ? "reachable" : server.detail}`),
+    `Log lines     ${view.logForwarding}`,
     ...view.notes.map((note) => `Note          ${note}`),
   ];
   return `${lines.join("\n")}\n`;

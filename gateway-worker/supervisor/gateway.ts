@@ -190,6 +190,7 @@ export class Gateway {
     return {
       status: this.status(),
       channel: { state: this.#channel.state, detail: this.#channelDetail, heardAt: this.#channel.heardAt?.toISOString() ?? null },
+      logForwarding: this.#logForwarding(),
       notReady: this.#notReady(),
       notes: this.#notes(),
       gatewayId: this.identity.gatewayId,
@@ -206,6 +207,13 @@ export class Gateway {
     if (!this.#snapshot) return `nothing to serve yet: no snapshot has come from the console (control channel: ${this.#channel.state}${this.#channelDetail ? `, ${this.#channelDetail}` : ""})`;
     if (!this.#isFed) return "the list of agents has not arrived yet";
     return null;
+  }
+
+  /** The gateway's own identity is what lets its log in at the console (S1-47, S1-48). */
+  #logForwarding(): string {
+    if (this.#snapshot?.forwardsLogs === false) return "off: switched off in the console";
+    if (this.#channel.state === "subscribed") return "on, with the gateway's own identity";
+    return `off: the console is not connected${this.#channelDetail ? ` (${this.#channelDetail})` : ""}; warnings and errors wait here until it is`;
   }
 
   #notes(): string[] {
@@ -231,6 +239,7 @@ export class Gateway {
     const presented = certificates[0] ? leafFingerprint(certificates[0].chainPem) : undefined;
     if (presented && presented !== this.#presented) this.#log.info(`the listener presents the certificate with the SHA-256 fingerprint ${presented}`, { fingerprint: presented });
     this.#presented = presented;
+    this.#reporter.forwardsLogs = snapshot.forwardsLogs;
     this.#reach.watch(snapshot.servers);
     this.#engines.refresh();
     return { ok: true };

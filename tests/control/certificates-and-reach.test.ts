@@ -113,22 +113,43 @@ describe("what a gateway reports", () => {
     await until(async () => (await reach(downId))?.isReachable === true, "the one that came up is seen", 20_000);
   });
 
-  it("forwards warnings when that is on, and says so by sending none when it is off [S1-48] [S1-49]", { timeout: 120_000 }, async () => {
+  it("forwards warnings under the gateway's own identity, asking for no password; switched off it sends none and says so [S1-46] [S1-47] [S1-48] [S1-49]", { timeout: 120_000 }, async () => {
+    const { getGateway } = await import("../../server/services/gateway/get.ts");
     const gateway = await bench.gateway();
+    const said = async () => (await getGateway(bench.caller, gateway)).logForwarding;
+    expect(await said()).toEqual({ isOn: false, detail: expect.stringContaining("off: it has no identity yet") });
     const worker = await run(gateway);
     const lines = async () => await bench.db.gatewayLog.findMany({ where: { gatewayId: gateway.id } });
     const [engine] = (await worker.view()).status.engines;
     process.kill(engine?.pid ?? 0, "SIGKILL");
     await until(async () => (await lines()).some((line) => /engine 0 is gone|engine 0 ended/.test(line.message)), "the console shows that an engine died");
     expect((await lines()).every((line) => line.level === "warn" || line.level === "error")).toBe(true);
+    expect(await said()).toEqual({ isOn: true, detail: "on, with the gateway's own identity" });
+    expect((await worker.view()).logForwarding).toBe("on, with the gateway's own identity");
     await worker.serving();
     await bench.db.gateway.update({ where: { id: gateway.id }, data: { forwardLogs: false } });
+    await bench.bump(gateway.id);
+    await worker.until((view) => view.logForwarding === "off: switched off in the console", "the gateway knows that it is off");
+    expect(await said()).toEqual({ isOn: false, detail: expect.stringContaining("off: switched off") });
     const before = (await lines()).length;
     const [next] = (await worker.view()).status.engines;
     process.kill(next?.pid ?? 0, "SIGKILL");
     await worker.until((view) => view.status.engines[0]?.restarts === 2 && view.status.engines[0].state === "running", "it is started again");
     await until(async () => (await bench.db.gateway.findUniqueOrThrow({ where: { id: gateway.id } })).statusAt !== null, "reports go on");
     expect((await lines()).length).toBe(before);
+  });
+
+  it("takes no log line from a gateway whose identity was revoked, and both sides say that forwarding is off [S1-47] [S1-48]", { timeout: 120_000 }, async () => {
+    const { getGateway } = await import("../../server/services/gateway/get.ts");
+    const gateway = await bench.gateway();
+    const worker = await run(gateway);
+    await bench.db.certificate.updateMany({ where: { gatewayId: gateway.id, purpose: "gateway-control" }, data: { revokedAt: new Date(), isCurrent: false } });
+    await worker.until((view) => view.channel.state !== "subscribed" && view.logForwarding.startsWith("off: the console is not connected"), "the gateway says that forwarding is off");
+    const [before, [engine]] = [await bench.db.gatewayLog.count({ where: { gatewayId: gateway.id } }), (await worker.view()).status.engines];
+    process.kill(engine?.pid ?? 0, "SIGKILL");
+    await worker.until((view) => view.status.engines[0]?.restarts === 1 && view.status.engines[0].state === "running", "it is started again");
+    await until(async () => (await getGateway(bench.caller, gateway)).logForwarding.detail.startsWith("off: its identity was revoked"), "the console says that forwarding is off");
+    expect(await bench.db.gatewayLog.count({ where: { gatewayId: gateway.id } })).toBe(before);
   });
 
   it("answers health, readiness and metrics on the loopback and nothing else", { timeout: 120_000 }, async () => {

@@ -57,6 +57,7 @@ export class GatewayBench {
       servers: [],
       policies: [{ id: randomUUID(), name: "everybody", isEnabled: true, namesThisGateway: true, groupIds: [this.groupId] }],
       drainTimeoutMs: 1_000,
+      forwardsLogs: true,
       maxStaleMs: null,
     };
     this.certificates = [{ listenerId: listener.id, chainPem: made.listenerCertificate.chainPem, keyPem: made.listenerCertificate.keyPem }];

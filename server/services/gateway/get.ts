@@ -9,6 +9,7 @@ import type { Caller } from "../caller.ts";
 import { iso, isoOrNull } from "../object/list.ts";
 import { certificateChoiceOf } from "./certificate-choice.ts";
 import { gatewayColumns, toGatewayRow } from "./list.ts";
+import { logForwardingOf } from "./log-forwarding.ts";
 
 const detailColumns = {
   ...gatewayColumns,
@@ -25,8 +26,10 @@ export async function getGateway(caller: Caller, input: { id: string }): Promise
   const presented = await presentedBy(caller, row.presentedCertificateId);
   const status = gatewayStatus.safeParse(row.status);
   const problems = snapshotProblem.array().safeParse(row.problems);
+  const listed = toGatewayRow(row, presented?.fingerprint ?? null);
   return {
-    ...toGatewayRow(row, presented?.fingerprint ?? null),
+    ...listed,
+    logForwarding: await logForwardingOf(caller, { id: row.id, state: listed.state, forwardLogs: row.forwardLogs }),
     listeners: row.listeners.map(toListener), certificate: certificateChoiceOf(row), presented,
     servers: row.servers.map(({ server }) => server), policies: row.policies.map(({ policy }) => policy).sort((a, b) => a.name.localeCompare(b.name)),
     isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),

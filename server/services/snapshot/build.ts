@@ -6,7 +6,7 @@ import { sealPurpose } from "../certificate/store.ts";
 import { openKey } from "../seal.ts";
 
 const columns = {
-  id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true, isFipsOnly: true,
+  id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true, isFipsOnly: true, forwardLogs: true,
   organisation: { select: { id: true, trustDomain: true } },
   listeners: { orderBy: { ordinal: "asc" }, select: { id: true, address: true, port: true, directServerId: true, directPort: true, limits: true } },
   servers: { select: { server: { select: { id: true, name: true, kind: true, isAgentSite: true, names: true, ports: true, addresses: true } } } },
@@ -49,6 +49,7 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
     servers: gateway.servers.map(({ server }) => server),
     policies: shared.policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.some((named) => named.gatewayId === gateway.id), groupIds: policy.groups.map((group) => group.groupId) })),
     drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
+    forwardsLogs: gateway.forwardLogs,
     maxStaleMs: null,
   });
 }

@@ -178,7 +178,7 @@ function Settings({ gateway }: { gateway: Gateway }) {
           { label: "Drain deadline", value: `${gateway.drainTimeoutSeconds} s` },
           { label: "FIPS algorithms only", value: gateway.isFipsOnly ? "yes" : "no" },
           { label: "Service account", value: <code className="font-mono text-[12.5px]">{gateway.serviceAccount}</code> },
-          { label: "Sends log lines", value: gateway.forwardLogs ? "yes" : "no" },
+          { label: "Log forwarding", value: gateway.logForwarding.detail },
           { label: "Note", value: gateway.note === "" ? "none" : gateway.note },
           { label: "Last changed", value: <Time at={gateway.updatedAt} /> },
           { label: "Documentation", value: <a className="text-accent hover:underline" href={docs.gateways} target="_blank" rel="noreferrer">Running a gateway</a> },

@@ -45,7 +45,7 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
       <CertificateFields form={form} />
       <FormSection title="Running">
         <TextField label="Drain deadline (seconds)" type="number" min={0} max={3600} hint="From the stop signal until the last tunnels are cut." error={errors.drainTimeoutSeconds?.message} {...form.register("drainTimeoutSeconds", { valueAsNumber: true })} />
-        <CheckField label="FIPS algorithms only" hint="Offers and accepts only TLS suites and curves approved by FIPS 140; clients that have none are refused." {...form.register("isFipsOnly")} />
+        <CheckField label="FIPS algorithms only" hint="Offers and accepts only TLS suites and curves approved by FIPS 140: AES-GCM over P-256 or P-384. Clients that have none are refused from the next connection on. It makes no validated module of the gateway." {...form.register("isFipsOnly")} />
         <TextField label="Service account" isMono hint="The account on its machine that the installed service runs under; install.sh makes it when it is missing." error={errors.serviceAccount?.message} {...form.register("serviceAccount")} />
         <CheckField label="Send log lines to the console" hint="Warnings and errors; connection contents are never logged." {...form.register("forwardLogs")} />
         <TextAreaField label="Note" isOptional error={errors.note?.message} {...form.register("note")} />
