@@ -114,6 +114,26 @@ describe("reports", () => {
     expect(reports.reduce((sum, report) => sum + report.refusalsDropped, 0)).toBe(1_007);
   });
 
+  it("are on disk while a console that hangs has not confirmed them, and gone when it has [T38]", async () => {
+    const file = path.join(dir, "spool.json");
+    const onTheWay = refusal();
+    const waiting = refusal();
+    const confirmations: (() => void)[] = [];
+    const reporter = new Reporter({ stateDir: dir, status: () => null, everyMs: 20 });
+    reporter.start(async () => await new Promise<void>((resolve) => confirmations.push(resolve)));
+    reporter.addRefusals([onTheWay], 3);
+    await until(() => confirmations.length === 1, "the first report is on its way");
+    reporter.addRefusals([waiting], 0);
+    await until(() => existsSync(file) && readFileSync(file, "utf8").includes(waiting.id), "what waits is on disk");
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ refusals: [{ id: onTheWay.id }, { id: waiting.id }], refusalsDropped: 3 });
+    confirmations.shift()?.();
+    await until(() => confirmations.length === 1, "the second report is on its way");
+    confirmations.shift()?.();
+    await until(() => !existsSync(file), "the spool is gone");
+    await reporter.stop();
+    expect(existsSync(file)).toBe(false);
+  });
+
   it("go out at most once a second, and at once for a refusal after a quiet second", async () => {
     const reporter = new Reporter({ stateDir: dir, status: () => null });
     const sentAt: number[] = [];

@@ -1,6 +1,7 @@
 /**
  * What the gateway tells the console: status, refusals, tunnels, log lines. Collected in bounded queues, sent at most once a second, at once for a refusal after
- * a quiet second. While the console is away refusals and warnings are spooled to disk; each is delivered once (the console knows refusals by id, T38).
+ * a quiet second. While the console is away, or does not answer, refusals and warnings are spooled to disk; each is delivered once (the console knows refusals by
+ * id, T38).
  */
 import path from "node:path";
 import { z } from "zod";
@@ -37,7 +38,10 @@ export class Reporter {
   #tunnels = new Map<string, TunnelReport>();
   #send: ((report: ControlReport) => Promise<void>) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isSending = false;
+  /** What is on its way and not confirmed; a console that hangs may never confirm it. */
+  #inFlight: ControlReport | undefined;
+  /** Changes of the spool file take turns. */
+  #disk: Promise<void> = Promise.resolve();
   #sentAt = 0;
   #statusSentAt = 0;
   #statusSent = "";
@@ -104,7 +108,7 @@ export class Reporter {
   async flush(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     await new Promise((resolve) => setTimeout(resolve, 200));
-    while (this.#send && performance.now() < deadline && (this.#isSending || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0)) {
+    while (this.#send && performance.now() < deadline && (this.#inFlight || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0)) {
       await this.#tick();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -124,11 +128,10 @@ export class Reporter {
   }
 
   async #tick(): Promise<void> {
-    if (this.#isSending) return;
-    if (!this.#send) return await this.#spool();
+    if (this.#inFlight || !this.#send) return await this.#spool();
     const report = this.#take();
     if (!report) return;
-    this.#isSending = true;
+    this.#inFlight = report;
     this.#sentAt = performance.now();
     try {
       await this.#send(report);
@@ -136,12 +139,12 @@ export class Reporter {
         this.#statusSent = JSON.stringify(report.status);
         this.#statusSentAt = performance.now();
       }
-      if (this.#refusals.length === 0 && this.#logs.length === 0) await removeFile(this.#spoolFile);
+      this.#inFlight = undefined;
+      if (this.#refusals.length === 0 && this.#logs.length === 0) await this.#forgetSpool();
     } catch {
       // The channel names the loss of the connection; here the content only goes back to the head of the queues.
+      this.#inFlight = undefined;
       this.#giveBack(report);
-    } finally {
-      this.#isSending = false;
     }
     if (this.#refusals.length > 0 || this.#tunnels.size > 0) this.#soon();
   }
@@ -167,17 +170,34 @@ export class Reporter {
     this.#isSpoolDirty = true;
   }
 
+  /** Keeps on disk what no console has confirmed: what waits, and what is on its way. */
   async #spool(): Promise<void> {
     if (!this.#isSpoolDirty) return;
     this.#isSpoolDirty = false;
-    if (this.#refusals.length === 0 && this.#logs.length === 0 && this.#refusalsDropped === 0) return;
+    this.#disk = this.#disk.then(async () => await this.#writeSpool());
+    await this.#disk;
+  }
+
+  async #writeSpool(): Promise<void> {
+    const all = [...(this.#inFlight?.refusals ?? []), ...this.#refusals];
+    const refusals = all.slice(0, refusalsMax);
+    const logs = [...(this.#inFlight?.logs ?? []), ...this.#logs].slice(-logsMax);
+    const refusalsDropped = this.#refusalsDropped + (this.#inFlight?.refusalsDropped ?? 0) + all.length - refusals.length;
+    if (refusals.length === 0 && logs.length === 0 && refusalsDropped === 0) return;
     try {
       await makePrivateFolder(this.#options.stateDir);
-      await writeDurably(this.#spoolFile, `${JSON.stringify({ format: 1, refusals: this.#refusals, refusalsDropped: this.#refusalsDropped, logs: this.#logs } satisfies z.infer<typeof spool>)}\n`);
+      await writeDurably(this.#spoolFile, `${JSON.stringify({ format: 1, refusals, refusalsDropped, logs } satisfies z.infer<typeof spool>)}\n`);
     } catch {
       // A full disk must not stop the gateway; the queues in memory still hold the reports.
       this.#isSpoolDirty = true;
     }
+  }
+
+  /** All is delivered. What came while the disk was busy is spooled by the next tick that cannot deliver it. */
+  async #forgetSpool(): Promise<void> {
+    this.#isSpoolDirty = this.#refusals.length > 0 || this.#logs.length > 0;
+    this.#disk = this.#disk.then(async () => await removeFile(this.#spoolFile).catch(() => undefined)); // a file that stays is delivered twice at worst, and known by its ids
+    await this.#disk;
   }
 }
 
