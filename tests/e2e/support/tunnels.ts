@@ -23,6 +23,8 @@ export class Tunnel {
   readonly connectionId: string;
   sent = "";
   received = "";
+  /** The newest session ticket that the gateway gave. */
+  session: Buffer | undefined;
   /** When it ended (performance.now()), null while it lives. */
   endedAt: number | null = null;
   /** Longest time from a counter to its echo, ms. */
@@ -32,9 +34,11 @@ export class Tunnel {
   #askedAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: tls.TLSSocket, connectionId: string) {
+  constructor(socket: tls.TLSSocket, connectionId: string, session: Buffer | undefined) {
     this.#socket = socket;
+    this.session = session;
     this.connectionId = connectionId;
+    socket.on("session", (session: Buffer) => (this.session = session));
     socket.setEncoding("latin1").on("data", (text: string) => this.#take(text)).on("end", () => socket.destroy()).on("close", () => this.#ended());
     this.#beat();
   }
@@ -86,12 +90,14 @@ export class Tunnel {
 
 export type Door = { gatewayPort: number; serverPort: number };
 
-/** Opens one tunnel to localhost:`serverPort`. Throws TunnelRefused, or the socket's error. */
-export async function openTunnel(identity: Identity, { gatewayPort, serverPort }: Door): Promise<Tunnel> {
-  const socket = tls.connect({ host: "127.0.0.1", port: gatewayPort, servername: "localhost", key: identity.keyPem, cert: identity.chainPem, rejectUnauthorized: false });
+/** Opens one tunnel to localhost:`serverPort`, resuming `session` where the gateway agrees. Throws TunnelRefused, or the socket's error. */
+export async function openTunnel(identity: Identity, { gatewayPort, serverPort }: Door, session?: Buffer): Promise<Tunnel> {
+  const socket = tls.connect({ host: "127.0.0.1", port: gatewayPort, servername: "localhost", key: identity.keyPem, cert: identity.chainPem, rejectUnauthorized: false, ...(session ? { session } : {}) });
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(() => socket.destroy(new Error(`no answer to CONNECT within ${openWithinMs} ms`)), openWithinMs);
     let head = "";
+    let ticket: Buffer | undefined;
+    socket.on("session", (given: Buffer) => (ticket = given));
     const refused = (): void => reject(new TunnelRefused(readHead(head)));
     const onData = (data: Buffer): void => {
       head += data.toString("latin1");
@@ -100,7 +106,7 @@ export async function openTunnel(identity: Identity, { gatewayPort, serverPort }
       const answer = readHead(head);
       if (answer.status !== 200) return void socket.destroy();
       socket.off("data", onData).off("close", refused);
-      resolve(new Tunnel(socket, answer.connectionId));
+      resolve(new Tunnel(socket, answer.connectionId, ticket));
     };
     socket.on("error", reject).on("close", refused).on("close", () => clearTimeout(timer)).on("data", onData);
     socket.write(`CONNECT localhost:${serverPort} HTTP/1.1\r\nHost: localhost:${serverPort}\r\n\r\n`);

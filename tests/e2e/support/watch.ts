@@ -4,6 +4,7 @@ export type GatewayView = {
   status: { revision: number; accessVersion: number; tunnels: number; engines: { index: number; pid: number; state: string; restarts: number; tunnels: number }[] };
   channel: { state: string };
   notReady: string | null;
+  counters: { handshakesResumed: number };
 };
 
 /** The gateway's own account, from its loopback port. Throws when nobody answers there. */
@@ -21,9 +22,10 @@ type Seen = { revision: number; accessVersion: number };
 export type History = { seen: Seen[]; admittedAt: number[]; answered: number };
 export type Watch = { stop: () => History };
 
-/** Looks at the gateway and knocks at its door until stopped; a gateway that is being restarted is passed over. `knock` gives the status of the answer, undefined for none. */
-export function startWatch(metricsPort: number, knock: () => Promise<number | undefined>): Watch {
+/** Looks at the gateway and knocks at its door until stopped; a gateway that is being restarted is passed over. `knock` is told how many attempts were before it and gives the status of the answer, undefined for none. */
+export function startWatch(metricsPort: number, knock: (attempt: number) => Promise<number | undefined>): Watch {
   const history: History = { seen: [], admittedAt: [], answered: 0 };
+  let attempts = 0;
   let isOver = false;
   const look = async (): Promise<void> => {
     const { status, notReady } = await readGateway(metricsPort);
@@ -31,7 +33,7 @@ export function startWatch(metricsPort: number, knock: () => Promise<number | un
   };
   const tryDoor = async (): Promise<void> => {
     const begun = performance.now(); // an attempt that began within the bound may be let in
-    const status = await knock();
+    const status = await knock(attempts++);
     if (status !== undefined) history.answered += 1;
     if (status === 200) history.admittedAt.push(begun);
   };
