@@ -37,6 +37,8 @@ export type KeeperOptions = {
 /** A connection in use. */
 type Link = { route: Route; target: Target; http: HttpConnection; progress: Progress; trust: Trust };
 
+/** Between a request that failed and its repetition, ms: at once after a path change, slower where every way fails. */
+const repeatAfterMs = { first: 50, max: 2_000 };
 /** Between two looks at the LAN, ms; the lower bound spreads a fleet. Together with the waits below: away from a dead LAN, and back to a live one, within 5 s. */
 const probeEveryMs = { min: 1_500, max: 2_000 };
 const probeAnswerMs = 1_000;
@@ -133,14 +135,15 @@ export class PathKeeper {
   /** Sends a request that may be repeated; it is, on whatever way there is, until it is answered or `deadlineMs` has passed. */
   async request(request: HttpRequest, deadlineMs = 60_000): Promise<HttpResponse> {
     const deadline = Date.now() + deadlineMs;
-    for (;;) {
+    // A way that opens and fails at once must not be tried in a tight loop.
+    for (let pause = repeatAfterMs.first; ; pause = Math.min(repeatAfterMs.max, pause * 2)) {
       const link = await this.#waitForLink(deadline);
       try {
         return await link.http.request(this.#stamp(request), Math.min(tryTimeoutMs, Math.max(1, deadline - Date.now())));
       } catch (error) {
         if (Date.now() >= deadline || this.#stop.signal.aborted) throw asAgentError(error, "lan-unreachable");
         this.#options.log.info("a request is repeated", { request: `${request.method} ${request.path}`, reason: messageOf(error), connection: link.progress.connectionId });
-        await delay(50);
+        await delay(pause);
       }
     }
   }
