@@ -1,7 +1,9 @@
 /** Making, changing and deleting through the pages, by keyboard where it matters; errors at their fields; nothing lost. */
 import { expect, test } from "@playwright/test";
 import { expectAccessible, settled } from "./support/page-checks.ts";
-import { call, consoleUrl, signIn } from "./support/session.ts";
+import { call, consoleUrl, signIn, useInstallation } from "./support/session.ts";
+
+useInstallation();
 
 test.beforeEach(async ({ context }) => {
   await signIn(context);

@@ -1,12 +1,14 @@
 /** Every page in both themes and at both widths: axe clean, no complaint of the browser, nothing scrolls sideways. */
 import { expect, test } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
-import { call, consoleUrl, signIn } from "./support/session.ts";
+import { consoleUrl, signIn, useInstallation } from "./support/session.ts";
 
 const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
 
 // Some 35 pages each, on a machine that may be busy.
 test.describe.configure({ timeout: 600_000 });
+
+useInstallation(3);
 
 type Rows = { rows: { id: string }[] };
 
@@ -15,11 +17,9 @@ for (const [colorScheme, width] of [["light", 1440], ["dark", 1440], ["light", 3
     const context = await browser.newContext({ baseURL: consoleUrl(), colorScheme, viewport: { width, height: 900 } });
     await signIn(context);
     const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
-    if (!(await read("agentGroup"))) await call(context.request, "agentGroup.create", { name: "Field staff", kind: "static" });
     const details: string[] = [];
-    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["agentGroup", "/groups"], ["certificate", "/certificates"]] as const) {
-      const id = await read(list);
-      if (id) details.push(`${path}/${id}`, ...(list === "certificate" ? [] : [`${path}/${id}/edit`]));
+    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
+      details.push(`${path}/${await read(list)}`, ...(["agent", "bundle", "certificate"].includes(list) ? [] : [`${path}/${await read(list)}/edit`]));
     }
     const page = await context.newPage();
     const complaints = complaintsOf(page);

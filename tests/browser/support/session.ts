@@ -1,22 +1,42 @@
-/** A signed-in browser for the page checks: makes the first owner from the installation's set-up link, or signs in when somebody did before. */
+/** The installation of a file of page checks, and a browser that is signed in to it as the owner. */
+import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import type { APIRequestContext, BrowserContext } from "@playwright/test";
+import { promisify } from "node:util";
+import { type APIRequestContext, type BrowserContext, test } from "@playwright/test";
+import { type Installation, root, startInstallation } from "../../e2e/support/installation.ts";
 
-export const owner = { email: process.env["SALLYPORT_ADMIN_EMAIL"] ?? "owner@example.com", password: process.env["SALLYPORT_ADMIN_PASSWORD"] ?? "a long enough passphrase" };
+export const owner = { email: "owner@example.com", password: "a long enough passphrase" };
+
+let installation: Installation | undefined;
+
+/** Starts an installation before the tests of the calling file and deletes it afterwards. `rows` of demo data are put into it. */
+export function useInstallation(rows: 0 | 3 | 500 = 0): void {
+  test.beforeAll(async () => {
+    test.setTimeout(300_000);
+    installation = await startInstallation();
+    if (rows === 0) return;
+    const url = fs.readFileSync(path.join(installation.dataDirectory, "database-url"), "utf8").trim();
+    const env = { ...process.env, DATABASE_URL: url, SALLYPORT_DATA: installation.dataDirectory };
+    await promisify(execFile)(process.execPath, ["prisma/seed.ts", "--rows", String(rows)], { cwd: root, env });
+  });
+  test.afterAll(async () => {
+    test.setTimeout(60_000);
+    await installation?.remove();
+    installation = undefined;
+  });
+}
 
 /** Address of the console under test. */
 export function consoleUrl(): string {
-  const url = process.env["SALLYPORT_E2E_URL"];
-  if (!url) throw new Error("SALLYPORT_E2E_URL is not set; run the browser tests with npm test");
-  return url;
+  if (!installation) throw new Error("there is no installation: the file does not call useInstallation");
+  return installation.url;
 }
 
-/** Signs this browser in as the owner. */
+/** Signs this browser in as the owner, whom the first call makes from the one-time link. */
 export async function signIn(context: BrowserContext): Promise<void> {
-  const data = process.env["SALLYPORT_E2E_DATA"] ?? "";
-  const linkFile = path.join(data, "setup-link");
   const headers = { origin: consoleUrl() };
+  const linkFile = path.join(installation?.dataDirectory ?? "", "setup-link");
   if (fs.existsSync(linkFile)) {
     const secret = fs.readFileSync(linkFile, "utf8").trim().split("#")[1] ?? "";
     await context.request.post(`${consoleUrl()}/api/setup`, { headers, data: { secret, ...owner } });

@@ -113,7 +113,7 @@ function AgentSentence({ agent }: { agent: Agent }) {
   const text = {
     pending: "Never enrolled: the record exists, the endpoint has not come yet.",
     revoked: "Revoked: every gateway refuses it, and its tunnels were ended.",
-    online: tunnel ? `Connected through ${tunnel.gateway.name} for ${duration(now - Date.parse(tunnel.openedAt))}, last byte ${duration(now - Date.parse(tunnel.lastByteAt))} ago.` : agent.path.kind === "lan" ? "Connected over the LAN." : `Connected over ${pathText(agent.path)}.`,
+    online: agent.path.kind === "lan" ? "Connected over the LAN." : tunnel ? `Connected through ${tunnel.gateway.name} for ${duration(now - Date.parse(tunnel.openedAt))}, last byte ${duration(now - Date.parse(tunnel.lastByteAt))} ago.` : `Connected over ${pathText(agent.path)}.`,
     late: `Late: nothing was proven over the data path for more than 90 seconds. It last used ${agent.path.kind === "none" ? "no path" : pathText(agent.path)}.`,
     offline: "Offline: nothing was proven over the data path for more than 15 minutes.",
   }[agent.state];
