@@ -10,6 +10,7 @@ import { env } from "../env.ts";
 import { log } from "../log.ts";
 import { cookieSecret } from "./secret.ts";
 import { sourceHeader } from "./source.ts";
+import { hashOf, isPassword } from "../services/user/password-hash.ts";
 
 /** Longest a session lasts, seconds; it is not prolonged by use. */
 export const sessionSeconds = 7 * 24 * 3600;
@@ -30,7 +31,7 @@ export function createAuth({ database, consoleUrl, secret }: { database: Db; con
     secret,
     database: prismaAdapter(database, { provider: "postgresql" }),
     trustedOrigins: [new URL(consoleUrl).origin],
-    emailAndPassword: { enabled: true, disableSignUp: true, autoSignIn: false, minPasswordLength: 12, maxPasswordLength: 200 },
+    emailAndPassword: { enabled: true, disableSignUp: true, autoSignIn: false, minPasswordLength: 12, maxPasswordLength: 200, password: { hash: hashOf, verify: isPassword } },
     session: { ...authSchemaOptions.session, expiresIn: sessionSeconds, disableSessionRefresh: true, cookieCache: { enabled: false } },
     account: { accountLinking: { enabled: false } },
     user: { changeEmail: { enabled: false }, deleteUser: { enabled: false } },

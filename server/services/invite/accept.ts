@@ -1,5 +1,5 @@
 /** Spends an invitation: the invited person sets a password and becomes a member, all in one transaction. */
-import { hashPassword, verifyPassword } from "better-auth/crypto";
+import { hashOf, isPassword } from "../user/password-hash.ts";
 import type { z } from "zod";
 import type { inviteAccept, inviteCheckReply } from "../../../contract/objects.ts";
 import type { Role } from "../../../contract/roles.ts";
@@ -21,7 +21,7 @@ export async function acceptInvite(door: Door, input: Input): Promise<{ email: s
   if (!invite?.email) throw linkRefused();
   const email = invite.email;
   const existing = await door.db.user.findUnique({ where: { email }, select: { id: true, name: true, accounts: { where: { providerId: "credential" }, select: { password: true } } } });
-  const passwordHash = await hashPassword(input.password);
+  const passwordHash = await hashOf(input.password);
   if (existing) await proveAccount(existing.accounts[0]?.password ?? null, input.password);
   const name = existing?.name ?? input.name ?? invite.name ?? nameFromEmail(email);
   return door.db.$transaction(async (tx) => {
@@ -47,7 +47,7 @@ function openInvite(database: Db, secretHash: string) {
 }
 
 async function proveAccount(hash: string | null, password: string): Promise<void> {
-  if (hash === null || !(await verifyPassword({ hash, password }))) throw new ConsoleError("token-refused", "This address already has an account on this installation; give that account's password.");
+  if (hash === null || !(await isPassword({ hash, password }))) throw new ConsoleError("token-refused", "This address already has an account on this installation; give that account's password.");
 }
 
 async function join(tx: Tx, caller: Caller, member: { userId: string; email: string; role: Role }): Promise<void> {

@@ -1,13 +1,7 @@
 /** Accounts of people: the user row and its password, as better-auth stores them (provider "credential", scrypt). */
-import { hashPassword } from "better-auth/crypto";
 import type { Tx } from "../../db.ts";
 
 export type NewAccount = { email: string; name: string; passwordHash: string };
-
-/** Hashes outside of a transaction: it takes tens of milliseconds of CPU. */
-export async function hashOf(password: string): Promise<string> {
-  return hashPassword(password);
-}
 
 /** Makes the user and its password account; the e-mail must be free. Returns the user's id. */
 export async function createAccount(tx: Tx, account: NewAccount): Promise<string> {

@@ -1,5 +1,5 @@
 /** Changes one's own password; every other session of the account ends in the same transaction (T35). */
-import { hashPassword, verifyPassword } from "better-auth/crypto";
+import { hashOf, isPassword } from "./password-hash.ts";
 import type { z } from "zod";
 import type { passwordChange } from "../../../contract/objects.ts";
 import { ConsoleError } from "../../errors.ts";
@@ -13,10 +13,10 @@ export async function changePassword(caller: Caller, input: z.output<typeof pass
   const limit = { ...signInLimits.account(caller.actor.id, null), kind: "password change" };
   await takeAttempt(caller.db, limit);
   const account = await caller.db.account.findFirst({ where: { userId: caller.actor.id, providerId: "credential" }, select: { id: true, password: true } });
-  if (!account?.password || !(await verifyPassword({ hash: account.password, password: input.current }))) {
+  if (!account?.password || !(await isPassword({ hash: account.password, password: input.current }))) {
     throw new ConsoleError("input-invalid", "The current password is wrong.", { fields: [{ path: "current", message: "the current password is wrong" }] });
   }
-  const password = await hashPassword(input.password);
+  const password = await hashOf(input.password);
   await caller.db.$transaction(async (tx) => {
     await tx.account.updateMany({ where: { id: account.id, userId: caller.actor.id }, data: { password } });
     await tx.session.deleteMany({ where: { userId: caller.actor.id, id: { not: caller.credential?.id ?? "" } } });

@@ -11,7 +11,8 @@ import { createKey } from "../api-key/create.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
-import { createAccount, hashOf, nameFromEmail } from "./account.ts";
+import { createAccount, nameFromEmail } from "./account.ts";
+import { hashOf } from "./password-hash.ts";
 import { hashSecret, newSecret } from "./secret.ts";
 
 /** How long a set-up link works, ms; a new start of the console makes a new one. */
