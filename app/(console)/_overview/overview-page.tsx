@@ -16,6 +16,7 @@ import { Loaded } from "../_shared/loaded.tsx";
 import { GatewayStateLabel } from "../_shared/states.tsx";
 import { usePerson } from "../_shell/use-person.ts";
 import { FleetMap } from "./fleet-map.tsx";
+import { Warnings } from "./warnings.tsx";
 
 export type Overview = Outputs["overview"]["view"];
 
@@ -48,11 +49,7 @@ function GuideBanner() {
 function Facts({ overview }: { overview: Overview }) {
   return (
     <>
-      {overview.warnings.map((warning) => (
-        <Notice key={`${warning.code}-${warning.sentence}`} tone="warn" title={warning.sentence} action={warning.link ? <LinkButton href={warning.link} size="small">Show</LinkButton> : undefined}>
-          {warning.cure}
-        </Notice>
-      ))}
+      <Warnings warnings={overview.warnings} />
       <AgentCounts agents={overview.agents} />
       <Section title="Map" isFlush>
         <FleetMap overview={overview} />
@@ -109,19 +106,21 @@ function GatewayTable({ overview }: { overview: Overview }) {
       {overview.gateways.length === 0 ? (
         <p className="px-4 pb-4 text-[13px] text-ink-3">None yet.</p>
       ) : (
-        <Table
-          caption="Gateways"
-          rows={overview.gateways}
-          rowId={(gateway) => gateway.id}
-          rowName={(gateway) => gateway.name}
-          rowHref={(gateway) => routes.gateways.detail(gateway.id)}
-          columns={[
-            { key: "name", title: "Name", cell: (gateway) => gateway.name },
-            { key: "state", title: "State", cell: (gateway) => <GatewayStateLabel state={gateway.state} /> },
-            { key: "tunnels", title: "Tunnels", isNumber: true, cell: (gateway) => gateway.tunnels },
-            { key: "public", title: "Public name", cell: (gateway) => <code className="font-mono text-[12px]">{gateway.publicName ?? ""}</code> },
-          ]}
-        />
+        <div className="max-h-[26rem] overflow-y-auto">
+          <Table
+            caption="Gateways"
+            rows={overview.gateways}
+            rowId={(gateway) => gateway.id}
+            rowName={(gateway) => gateway.name}
+            rowHref={(gateway) => routes.gateways.detail(gateway.id)}
+            columns={[
+              { key: "name", title: "Name", cell: (gateway) => gateway.name },
+              { key: "state", title: "State", cell: (gateway) => <GatewayStateLabel state={gateway.state} /> },
+              { key: "tunnels", title: "Tunnels", isNumber: true, cell: (gateway) => gateway.tunnels },
+              { key: "public", title: "Public name", cell: (gateway) => <code className="font-mono text-[12px]">{gateway.publicName ?? ""}</code> },
+            ]}
+          />
+        </div>
       )}
     </Section>
   );
@@ -134,19 +133,21 @@ function ServerTable({ overview }: { overview: Overview }) {
       {overview.servers.length === 0 ? (
         <p className="px-4 pb-4 text-[13px] text-ink-3">None yet.</p>
       ) : (
-        <Table
-          caption="Servers"
-          rows={overview.servers}
-          rowId={(server) => server.id}
-          rowName={(server) => server.name}
-          rowHref={(server) => routes.servers.detail(server.id)}
-          columns={[
-            { key: "name", title: "Name", cell: (server) => server.name },
-            { key: "state", title: "State", cell: (server) => (server.isReady ? <State tone="ok">Ready</State> : <State tone="warn">Not ready</State>) },
-            { key: "kind", title: "Kind", cell: (server) => (server.kind === "management" ? "management" : "site server") },
-            { key: "through", title: "Reached through", cell: (server) => (server.gatewayIds.length === 0 ? <span className="text-ink-3">the LAN only</span> : server.gatewayIds.map(nameOf).join(", ")) },
-          ]}
-        />
+        <div className="max-h-[26rem] overflow-y-auto">
+          <Table
+            caption="Servers"
+            rows={overview.servers}
+            rowId={(server) => server.id}
+            rowName={(server) => server.name}
+            rowHref={(server) => routes.servers.detail(server.id)}
+            columns={[
+              { key: "name", title: "Name", cell: (server) => server.name },
+              { key: "state", title: "State", cell: (server) => (server.isReady ? <State tone="ok">Ready</State> : <State tone="warn">Not ready</State>) },
+              { key: "kind", title: "Kind", cell: (server) => (server.kind === "management" ? "management" : "site server") },
+              { key: "through", title: "Reached through", cell: (server) => (server.gatewayIds.length === 0 ? <span className="text-ink-3">the LAN only</span> : server.gatewayIds.map(nameOf).join(", ")) },
+            ]}
+          />
+        </div>
       )}
     </Section>
   );

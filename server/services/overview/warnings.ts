@@ -45,7 +45,7 @@ async function uncoveredAgents(caller: Caller): Promise<Warning[]> {
   const [count, sample] = await Promise.all([caller.db.agent.count({ where }), caller.db.agent.findMany({ where, select: { hostname: true }, orderBy: [{ hostname: "asc" }, { id: "asc" }], take: namedMax })]);
   if (count === 0) return [];
   const names = sample.map((agent) => agent.hostname).join(", ");
-  return [{ code: "agent-without-policy", sentence: `${count} ${count === 1 ? "agent is" : "agents are"} targeted by no enabled policy and cannot come in from outside: ${names}${count > namedMax ? ", …" : ""}.`, cure: "Add them to a group that an enabled policy targets.", link: "/agents" }];
+  return [{ code: "agent-without-policy", sentence: `${count} ${count === 1 ? "agent is" : "agents are"} targeted by no enabled policy and cannot come in from outside: ${names}${count > namedMax ? " and more" : ""}.`, cure: "Add them to a group that an enabled policy targets.", link: "/agents" }];
 }
 
 async function certificateWarnings(caller: Caller, now: Date): Promise<Warning[]> {

@@ -15,6 +15,7 @@ export function useInstallation(rows: 0 | 3 | 500 = 0): void {
   test.beforeAll(async () => {
     test.setTimeout(300_000);
     installation = await startInstallation();
+    await makeOwner(installation);
     if (rows === 0) return;
     const url = fs.readFileSync(path.join(installation.dataDirectory, "database-url"), "utf8").trim();
     const env = { ...process.env, DATABASE_URL: url, SALLYPORT_DATA: installation.dataDirectory };
@@ -33,15 +34,16 @@ export function consoleUrl(): string {
   return installation.url;
 }
 
-/** Signs this browser in as the owner, whom the first call makes from the one-time link. */
+/** The owner is made before any demo data, which brings people of its own: the one-time link serves an installation without people only. */
+async function makeOwner({ url, setupLink }: Installation): Promise<void> {
+  const body = JSON.stringify({ secret: setupLink().split("#")[1], ...owner });
+  const answer = await fetch(`${url}/api/setup`, { method: "POST", headers: { origin: url, "content-type": "application/json" }, body });
+  if (!answer.ok) throw new Error(`making the owner failed: ${answer.status} ${await answer.text()}`);
+}
+
+/** Signs this browser in as the owner. */
 export async function signIn(context: BrowserContext): Promise<void> {
-  const headers = { origin: consoleUrl() };
-  const linkFile = path.join(installation?.dataDirectory ?? "", "setup-link");
-  if (fs.existsSync(linkFile)) {
-    const secret = fs.readFileSync(linkFile, "utf8").trim().split("#")[1] ?? "";
-    await context.request.post(`${consoleUrl()}/api/setup`, { headers, data: { secret, ...owner } });
-  }
-  const answer = await context.request.post(`${consoleUrl()}/api/auth/sign-in/email`, { headers, data: owner });
+  const answer = await context.request.post(`${consoleUrl()}/api/auth/sign-in/email`, { headers: { origin: consoleUrl() }, data: owner });
   if (!answer.ok()) throw new Error(`signing in failed: ${answer.status()} ${await answer.text()}`);
 }
 
