@@ -38,6 +38,7 @@ export function FleetMap({ overview }: { overview: Overview }) {
         {edges.map((edge) => (
           <Line key={edge.key} edge={edge} isVertical={place.isVertical} />
         ))}
+        {!place.isVertical && edges.map((edge) => <Reason key={edge.key} edge={edge} />)}
         <AgentsNode at={place.agents} agents={overview.agents} />
         {gateways.map((gateway, index) => (
           <GatewayNode key={gateway.id} at={place.gateways[index] ?? place.agents} gateway={gateway} isBeside={place.isVertical} />
@@ -126,24 +127,30 @@ function OnLan({ box, count }: { box: Box; count: number }) {
   );
 }
 
-/** A whole line, or two halves with the reason in the gap. On the narrow map the way goes down and then across. */
+/** A whole line, or a broken one where something stands in the way. On the narrow map the way goes down and then across. */
 function Line({ edge, isVertical }: { edge: Edge; isVertical: boolean }) {
   const { from, to, problem } = edge;
   const path = edge.path ?? (isVertical ? `M${from.x} ${from.y} V${to.y - 10} Q${from.x} ${to.y} ${from.x + 10} ${to.y} H${to.x}` : `M${from.x} ${from.y} C${(from.x + to.x) / 2} ${from.y} ${(from.x + to.x) / 2} ${to.y} ${to.x} ${to.y}`);
-  const gap = pointOn(edge, edge.isTunnel ? 0.66 : 0.84);
   const tone = problem === null ? (edge.isTunnel ? "stroke-ink-2" : "stroke-line-strong") : "stroke-warn";
   return (
     <g>
       <path d={path} fill="none" strokeWidth={edge.isTunnel ? 5 : 1.5} strokeDasharray={problem === null ? undefined : "5 5"} className={tone} />
       {edge.isTunnel && <path d={path} fill="none" strokeWidth="2" className="stroke-surface" />}
-      {problem !== null && !isVertical && edge.isSilent !== true && (
-        <g>
-          <rect x={gap.x - problem.length * 3.4 - 6} y={gap.y - 10} width={problem.length * 6.8 + 12} height="20" className="fill-surface" />
-          <text x={gap.x} y={gap.y + 4} textAnchor="middle" className="fill-warn text-[12px] font-medium">
-            {problem}
-          </text>
-        </g>
-      )}
+    </g>
+  );
+}
+
+/** The reason in the gap of a broken line; drawn after all lines, so that none runs through it. */
+function Reason({ edge }: { edge: Edge }) {
+  const { problem } = edge;
+  if (problem === null || edge.isSilent === true) return null;
+  const gap = pointOn(edge, edge.isTunnel ? 0.66 : 0.84);
+  return (
+    <g>
+      <rect x={gap.x - problem.length * 3.4 - 6} y={gap.y - 10} width={problem.length * 6.8 + 12} height="20" className="fill-surface" />
+      <text x={gap.x} y={gap.y + 4} textAnchor="middle" className="fill-warn text-[12px] font-medium">
+        {problem}
+      </text>
     </g>
   );
 }
