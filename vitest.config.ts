@@ -32,6 +32,8 @@ export default defineConfig({
           // Two processes on two cores: timings in the gateway's tests stay honest.
           maxWorkers: 2,
           globalSetup: ["tests/support/global-setup.ts"],
+          // As for the browser tests: one more try on a shared build machine, none at a desk.
+          retry: process.env["CI"] ? 1 : 0,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
