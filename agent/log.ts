@@ -17,7 +17,7 @@ const lineMax = 4_000;
 
 export class AgentLog {
   readonly #file: string | null;
-  readonly #echo: boolean;
+  #echo: boolean;
   #bytes = 0;
   #unsent: string[] = [];
 
@@ -25,6 +25,8 @@ export class AgentLog {
   constructor(file: string | null, options: { echo?: boolean } = {}) {
     this.#file = file;
     this.#echo = options.echo ?? false;
+    // Whoever read our output is gone. Saying so there would fail again, and again: the file goes on alone.
+    if (this.#echo) process.stdout.on("error", () => (this.#echo = false));
     if (file === null) return;
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     this.#bytes = sizeOf(file);
