@@ -99,7 +99,7 @@ async function stalled(): Promise<number> {
   process.stdout.write('{"stalled":true}\n');
   await new Promise((resolve) => process.stdin.once("data", resolve));
   let total = 0;
-  socket.on("data", (chunk: Buffer) => (total += chunk.length));
+  socket.on("data", (chunk: Buffer) => (total += chunk.length)).resume(); // it was paused explicitly
   await new Promise<void>((resolve) => socket.once("end", resolve));
   return total;
 }
