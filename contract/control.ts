@@ -7,7 +7,9 @@ import { z } from "zod";
 import { accessPage } from "./access.ts";
 import { refusalCode } from "./error-codes.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { memberHealth } from "./health-check.ts";
 import { snapshot } from "./snapshot.ts";
+import { serviceLoad } from "./virtual-service.ts";
 
 /** 1: 2026-11, first. A console answers a gateway of another number with a sentence that says which side to update. */
 export const controlProtocol = 1;
@@ -112,6 +114,10 @@ export const controlReport = z.strictObject({
   refusalsDropped: z.number().int().nonnegative(),
   tunnels: z.array(tunnelReport).max(2000),
   logs: z.array(logLine).max(500),
+  /** Members whose state, cause or certificate changed since the last report; all of them in the first report after `hello`. */
+  health: z.array(memberHealth).max(5_000).default([]),
+  /** Services whose numbers moved. */
+  services: z.array(serviceLoad).max(500).default([]),
 });
 export type ControlReport = z.infer<typeof controlReport>;
 

@@ -12,6 +12,7 @@ import { cidr, displayName, fqdn, host, ipAddress, port } from "./names.ts";
 import { role } from "./roles.ts";
 import { agentPath, agentState, connectionStep, gatewayState } from "./states.ts";
 import { listenerLimits } from "./snapshot.ts";
+import { proxyProtocolAccept } from "./virtual-service.ts";
 
 const when = z.string();
 const ref = z.object({ id: z.string(), name: z.string() });
@@ -70,6 +71,8 @@ export const gatewayListenerFields = z.strictObject({
   address: ipAddress.default("::"),
   port: port.default(443),
   mode: z.discriminatedUnion("kind", [z.strictObject({ kind: z.literal("connect") }), z.strictObject({ kind: z.literal("direct"), serverId: z.uuid(), port })]).default({ kind: "connect" }),
+  /** A load balancer in front says who the client is (S0-01). */
+  acceptProxy: proxyProtocolAccept.default({ kind: "off" }),
   limits: listenerLimits.partial().default({}),
 });
 export const gatewayCertificateChoice = z.discriminatedUnion("kind", [
@@ -85,7 +88,7 @@ const gatewayFields = z.strictObject({
   publicNames: uniqueList(host, 20).default([]),
   /** Port that agents dial; differs from the listener's behind a port mapping. */
   publicPort: port.default(443),
-  listeners: z.array(gatewayListenerFields).min(1).max(50).default([{ address: "::", port: 443, mode: { kind: "connect" }, limits: {} }]),
+  listeners: z.array(gatewayListenerFields).min(1).max(50).default([{ address: "::", port: 443, mode: { kind: "connect" }, acceptProxy: { kind: "off" }, limits: {} }]),
   certificate: gatewayCertificateChoice.default({ kind: "self-signed", keyType: "ec-p256" }),
   serverIds: uniqueList(z.uuid(), 1000).default([]),
   /** A load balancer stands in front (S0-01). */
@@ -280,9 +283,9 @@ export const overview = z.object({
 });
 
 /** Live stream: which lists and details are stale. `topic` is a noun of this file; `id` the object, when one. */
-export const liveTopic = z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "user", "apiKey", "audit", "refusal", "guide", "organisation"]);
+export const liveTopic = z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService", "user", "apiKey", "audit", "refusal", "guide", "organisation"]);
 export const liveEvent = z.object({ topic: liveTopic, id: z.string().nullable() });
 export type LiveEvent = z.infer<typeof liveEvent>;
 
-export const searchReply = z.array(z.object({ kind: z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle"]), id: z.string(), name: z.string(), hint: z.string() }));
+export const searchReply = z.array(z.object({ kind: z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService"]), id: z.string(), name: z.string(), hint: z.string() }));
 export const agentErrorCode = z.enum(agentErrorCodes);

@@ -5,9 +5,11 @@
 import { z } from "zod";
 import { fingerprint } from "./fingerprint.ts";
 import { host, ipAddress, port } from "./names.ts";
+import { snapshotPool } from "./pool.ts";
+import { proxyProtocolAccept, snapshotService } from "./virtual-service.ts";
 
-/** Highest snapshot format this build writes and reads. 1: 2026-11, first. */
-export const snapshotFormat = 1;
+/** Highest snapshot format this build writes and reads. 1: 2026-11, first. 2: 2026-11, virtual services and pools. */
+export const snapshotFormat = 2;
 
 /** Bounds of a tunnel listener; every wait has a deadline, every queue a bound. Times in milliseconds. */
 export const listenerLimits = z.strictObject({
@@ -51,6 +53,8 @@ export const tunnelListener = z.strictObject({
   certificate: listenerCertificate,
   /** `fips`: only algorithms that FIPS 140-3 approves (S1-28). */
   algorithms: z.enum(["standard", "fips"]).default("standard"),
+  /** A load balancer in front may say who the client is (S0-01). */
+  acceptProxy: proxyProtocolAccept.default({ kind: "off" }),
   limits: listenerLimits,
 });
 export type TunnelListener = z.infer<typeof tunnelListener>;
@@ -79,7 +83,8 @@ export const snapshotPolicy = z.strictObject({
 });
 
 export const snapshot = z.strictObject({
-  format: z.literal(snapshotFormat),
+  /** Format 1 is a 2 without services; one stored on disk before an update is still served. */
+  format: z.literal([1, 2]),
   /** Only ever rising for one gateway. */
   revision: z.number().int().positive(),
   builtAt: z.iso.datetime(),
@@ -92,6 +97,9 @@ export const snapshot = z.strictObject({
   listeners: z.array(tunnelListener).min(1).max(50),
   servers: z.array(snapshotServer).max(1000),
   policies: z.array(snapshotPolicy).max(1000),
+  virtualServices: z.array(snapshotService).max(500).default([]),
+  /** Pools that the services name, each once. */
+  pools: z.array(snapshotPool).max(500).default([]),
   /** SIGTERM to last tunnel cut. */
   drainTimeoutMs: z.number().int().min(0).max(3_600_000).default(30_000),
   /** Send log lines of warn and above to the console (S1-48). */

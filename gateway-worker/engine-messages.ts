@@ -8,20 +8,49 @@ import type { AccessPage } from "../contract/access.ts";
 import { logLine, refusal, snapshotProblem, tunnelReport } from "../contract/control.ts";
 import { fingerprint } from "../contract/fingerprint.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { serviceLoad } from "../contract/virtual-service.ts";
 
 /** What a listener presents: the chain leaf first, and the leaf's private key, both PEM. Held in memory and passed over IPC only. */
 export type ListenerCertificatePem = { listenerId: string; chainPem: string; keyPem: string };
 
+/** Whether a member may take new connections, as the supervisor's checks and the dials of all engines say. Members that were never named may. */
+export type MemberVerdict = {
+  memberId: string;
+  isUp: boolean;
+  /** Connections to it that other engines hold: counts for least-connections and for the member's limit. */
+  elsewhere: number;
+};
+/** The member in use of a fail-over pool that does not fail back; the same in every engine. */
+export type ActiveMember = { poolId: string; memberId: string };
+
+/** A client kept on a member where a table is needed (source address, duration, followed cookies). Shared by the engines and kept on disk by the supervisor. */
+export const stickyEntry = z.strictObject({
+  serviceId: z.uuid(),
+  /** What the client is known by, hashed where it is a secret (a session cookie): at most 64 characters. */
+  key: z.string().max(64),
+  /** null: forget the entry. */
+  memberId: z.uuid().nullable(),
+  /** Milliseconds since 1970. */
+  expiresAt: z.number(),
+});
+export type StickyEntry = z.infer<typeof stickyEntry>;
+
 /** Supervisor to engine. `id` pairs a question with its answer. */
 export type EngineCommand =
   /** Compile, check, bind what is new; nothing of it serves yet. Answer: `prepared`. */
-  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[] }
+  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[]; /** Where the HTTP engine listens, or shall listen; null: no service needs it. */ httpSocket: string | null }
   /** Swap to what the `prepare` with the id `prepared` built. Answer: `committed`. */
   | { kind: "commit"; id: number; prepared: number }
   /** Forget what the `prepare` with this id built; the old one goes on serving. No answer. */
   | { kind: "abort"; id: number }
   /** A page of the access table. `isFull` starts a new table, in force (as a whole) once a page with `complete` has come. Answer: `access-applied`. */
   | { kind: "access"; id: number; page: AccessPage; isFull: boolean }
+  /** Verdicts on members; `isFull` replaces all earlier ones. Resent to a new engine. No answer. */
+  | { kind: "members"; verdicts: MemberVerdict[]; actives: ActiveMember[]; isFull: boolean }
+  /** Entries that other engines learned, or that were on disk. No answer. */
+  | { kind: "sticky"; entries: StickyEntry[] }
+  /** End the established connections to this member now. No answer. */
+  | { kind: "cut-member"; memberId: string }
   /** Stop accepting, let tunnels finish for at most `timeoutMs`, then cut them. Answer: `drained`. */
   | { kind: "drain"; id: number; timeoutMs: number }
   /** The last `report` was taken in. An engine sends no further one before, so a stopped supervisor costs it no memory (T38). */
@@ -80,6 +109,10 @@ export const engineMessage = z.discriminatedUnion("kind", [
     refusalsDropped: count,
     tunnels: z.array(tunnelReport).max(2000),
     logs: z.array(logLine).max(200),
+    services: z.array(serviceLoad).max(500),
+    /** Dials to members since the last report: what passive health goes by. `failuresInRow` ends with the newest dial. */
+    dials: z.array(z.strictObject({ memberId: z.uuid(), succeeded: count, failed: count, failuresInRow: count, lastFailure: z.string().max(300).nullable() })).max(5_000),
+    sticky: z.array(stickyEntry).max(5_000),
   }),
 ]);
 export type EngineMessage = z.infer<typeof engineMessage>;

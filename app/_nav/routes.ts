@@ -14,6 +14,8 @@ export const routes = {
   policies: object("/policies"),
   bundles: { list: "/bundles", create: "/bundles/new", detail: (id: string) => `/bundles/${id}` },
   gateways: object("/gateways"),
+  virtualServices: object("/virtual-services"),
+  pools: object("/pools"),
   sites: object("/sites"),
   servers: object("/servers"),
   certificates: { list: "/certificates", import: "/certificates/import", detail: (id: string) => `/certificates/${id}` },
@@ -35,6 +37,8 @@ export const routeOfKind = {
   policy: routes.policies.detail,
   certificate: routes.certificates.detail,
   bundle: routes.bundles.detail,
+  pool: routes.pools.detail,
+  virtualService: routes.virtualServices.detail,
 } as const satisfies Record<string, (id: string) => string>;
 
 /** Pages of the documentation that help and empty states point to; they come from the installation's own docs folder. */

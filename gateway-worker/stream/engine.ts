@@ -184,6 +184,9 @@ export class Engine {
       refusalsDropped: dropped,
       tunnels: this.ledger.take(this.wheel.nowMs),
       logs: this.#logs.splice(0),
+      services: [],
+      dials: [],
+      sticky: [],
     };
   }
 

@@ -52,6 +52,10 @@ async function obey(command: EngineCommand): Promise<void> {
       return engine.abort(command.id);
     case "access":
       return send({ kind: "access-applied", id: command.id, tunnelsEnded: engine.takeAccess(command.page, command.isFull) });
+    case "members":
+    case "sticky":
+    case "cut-member":
+      return;
     case "drain":
       return send({ kind: "drained", id: command.id, tunnelsCut: await engine.drain(command.timeoutMs) });
     case "seen":

@@ -224,7 +224,7 @@ function engineCommand(options: EngineGroupOptions): [string, ...string[]] {
 
 async function prepare(engine: EngineProcess, next: InForce): Promise<{ engine: EngineProcess; id: number | undefined; problems: SnapshotProblem[] }> {
   try {
-    const answer = await engine.ask({ kind: "prepare", ...next });
+    const answer = await engine.ask({ kind: "prepare", ...next, httpSocket: null });
     return { engine, id: answer.id, problems: answer.kind === "prepared" ? answer.problems : [] };
   } catch (cause) {
     return { engine, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };

@@ -43,9 +43,9 @@ export class GatewayBench {
     this.root = made.root;
     this.issuing = made.issuing;
     this.listenerCertificate = made.listenerCertificate;
-    const listener: TunnelListener = { id: randomUUID(), address: made.options.address ?? "127.0.0.1", port: made.port, mode: { kind: "connect" }, certificate: { kind: "self-signed", generation: 1, names: ["localhost"], keyType: "ec-p256" }, algorithms: made.options.algorithms ?? "standard", limits: listenerLimits.parse(made.options.limits ?? {}) };
+    const listener: TunnelListener = { id: randomUUID(), address: made.options.address ?? "127.0.0.1", port: made.port, mode: { kind: "connect" }, certificate: { kind: "self-signed", generation: 1, names: ["localhost"], keyType: "ec-p256" }, algorithms: made.options.algorithms ?? "standard", acceptProxy: { kind: "off" }, limits: listenerLimits.parse(made.options.limits ?? {}) };
     this.snapshot = {
-      format: 1,
+      format: 2,
       revision: 1,
       builtAt: new Date().toISOString(),
       organisationId: this.organisationId,
@@ -56,6 +56,8 @@ export class GatewayBench {
       listeners: [listener],
       servers: [],
       policies: [{ id: randomUUID(), name: "everybody", isEnabled: true, namesThisGateway: true, groupIds: [this.groupId] }],
+      virtualServices: [],
+      pools: [],
       drainTimeoutMs: 1_000,
       forwardsLogs: true,
       maxStaleMs: null,

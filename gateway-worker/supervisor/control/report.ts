@@ -158,7 +158,7 @@ export class Reporter {
     for (const tunnel of tunnels) this.#tunnels.delete(tunnel.connectionId);
     const refusalsDropped = this.#refusalsDropped;
     this.#refusalsDropped = 0;
-    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs) };
+    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health: [], services: [] };
   }
 
   #giveBack(report: ControlReport): void {

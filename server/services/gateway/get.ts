@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { gatewayStatus, snapshotProblem } from "../../../contract/control.ts";
 import type { gatewayDetail, gatewayListenerFields } from "../../../contract/objects.ts";
 import { listenerLimits } from "../../../contract/snapshot.ts";
+import { proxyProtocolAccept } from "../../../contract/virtual-service.ts";
 import type { Prisma } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
@@ -43,10 +44,11 @@ async function presentedBy(caller: Caller, certificateId: string | null): Promis
   return row && { certificateId: row.id, fingerprint: row.fingerprint, thumbprintSha1: row.thumbprintSha1, subject: row.subject, notAfter: iso(row.notAfter) };
 }
 
-type ListenerRow = { id: string; address: string; port: number; directServerId: string | null; directPort: number | null; limits: unknown };
+type ListenerRow = { id: string; address: string; port: number; directServerId: string | null; directPort: number | null; limits: unknown; acceptProxy: unknown };
 
 function toListener(row: ListenerRow): z.infer<typeof gatewayListenerFields> & { id: string } {
   const limits = listenerLimits.partial().safeParse(row.limits);
   const mode = row.directServerId === null || row.directPort === null ? ({ kind: "connect" } as const) : ({ kind: "direct", serverId: row.directServerId, port: row.directPort } as const);
-  return { id: row.id, address: row.address, port: row.port, mode, limits: limits.success ? limits.data : {} };
+  const acceptProxy = proxyProtocolAccept.safeParse(row.acceptProxy);
+  return { id: row.id, address: row.address, port: row.port, mode, acceptProxy: acceptProxy.success ? acceptProxy.data : { kind: "off" }, limits: limits.success ? limits.data : {} };
 }
