@@ -2,6 +2,7 @@
  * `npm run bench`: installs what is missing and measures. What follows `--` goes to the benchmark:
  *   npm run bench                       the data plane against nginx and HAProxy (bench/main.ts)
  *   npm run bench -- tunnel --scale=0.1 part of it, smaller
+ *   npm run bench -- services           virtual services, mode by mode (bench/services.ts)
  *   npm run bench -- control            how fast a change reaches 20 gateways (bench/control-propagation.ts)
  */
 import { requireNode } from "./launcher/node-version.mjs";
@@ -16,9 +17,9 @@ try {
   await installDependencies();
   generateClient();
   const [first, ...rest] = process.argv.slice(2);
-  const isControl = first === "control";
-  const script = path.join(root, "bench", isControl ? "control-propagation.ts" : "main.ts");
-  const child = spawn(packagedNode(), [script, ...(isControl ? rest : process.argv.slice(2))], { cwd: root, stdio: "inherit" });
+  const own = { control: "control-propagation.ts", services: "services.ts" }[first];
+  const script = path.join(root, "bench", own ?? "main.ts");
+  const child = spawn(packagedNode(), [script, ...(own ? rest : process.argv.slice(2))], { cwd: root, stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
   child.once("exit", (code) => (process.exitCode = code ?? 1));
 } catch (error) {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { BenchPki } from "../pki.ts";
 import { type Peer, portAnswers } from "./peer.ts";
 
-const ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305";
+/** What nginx and HAProxy are restricted to, as our own listeners are. */
+export const ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305";
 
 /** The version line of an installed program, or undefined when it is not there. */
 export function versionOf(program: string, flag: string): string | undefined {
@@ -60,7 +61,8 @@ export async function startSallyport(options: { pki: BenchPki; backendPort: numb
   return await started(`Sallyport (${options.runtime}, ${options.mode})`, port, options.mode === "connect" ? `localhost:${options.backendPort}` : null, child);
 }
 
-async function started(name: string, port: number, target: string | null, child: ChildProcess): Promise<Peer> {
+/** Waits until the program accepts on its port; its `stop` ends it and waits for the end. */
+export async function started(name: string, port: number, target: string | null, child: ChildProcess): Promise<Peer> {
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await Promise.race([portAnswers(port, accepts), gone.then(() => Promise.reject(new Error(`${name} ended before it accepted a connection`)))]);
   const stop = async (): Promise<void> => {
@@ -81,7 +83,7 @@ async function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return await new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
