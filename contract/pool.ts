@@ -25,7 +25,8 @@ const memberFields = {
 };
 /** As people write it; the order in the list is the order of fail-over. `id` of an existing member keeps its history. */
 export const memberInput = z.strictObject({ id: z.uuid().optional(), ...memberFields });
-export const snapshotMember = z.strictObject({ id: z.uuid(), ...memberFields });
+/** `cuts` counts how often people asked to end the member's established connections; an engine that commits a higher count than it had ends them. Absent: 0; a member it meets for the first time loses nothing. */
+export const snapshotMember = z.strictObject({ id: z.uuid(), ...memberFields, cuts: z.number().int().nonnegative().optional() });
 export type SnapshotMember = z.infer<typeof snapshotMember>;
 
 export const poolFields = {

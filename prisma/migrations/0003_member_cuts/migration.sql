@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "PoolMember" ADD COLUMN     "cuts" INTEGER NOT NULL DEFAULT 0;
