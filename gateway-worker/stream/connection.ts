@@ -13,6 +13,7 @@ import type tls from "node:tls";
 import type { TunnelReport } from "../../contract/control.ts";
 import { refusals } from "../../contract/error-codes.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
+import { isApproved } from "../net/ciphers.ts";
 import { resetSocket } from "../net/close.ts";
 import type { Timed } from "../net/deadline.ts";
 import { Splice } from "../net/splice.ts";
@@ -28,7 +29,7 @@ import { printable, readConnectHead } from "./connect-head.ts";
 import type { Engine } from "./engine.ts";
 import type { StreamListener } from "./listener.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
-import { classifyHandshakeError, isApproved } from "./tls.ts";
+import { classifyHandshakeError } from "./tls.ts";
 import { hasEnded, judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -8,7 +8,7 @@ import net from "node:net";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import { canonicalHost, isIpv4, parseIpv6 } from "../../contract/names.ts";
 import type { Route } from "../routing/match.ts";
-import { destroyOnError } from "../net/close.ts";
+import { connectTcp } from "../net/connect.ts";
 import { canonicalAddress, forbiddenAddress, ownAddresses } from "./addresses.ts";
 
 export type DialResult =
@@ -28,7 +28,6 @@ export type DialOptions = {
 
 /** Answers of one name tried at most: a name with a hundred addresses must not hold a client for minutes. */
 const addressesMax = 8;
-const keepAliveMs = 60_000;
 
 export class Dialer {
   readonly #resolve: Resolve;
@@ -45,7 +44,7 @@ export class Dialer {
     const failures: string[] = [];
     let isAnyTimeout = false;
     for (const address of found) {
-      const outcome = await connect(address, options);
+      const outcome = await connectTcp(address, options.route.port, options.connectTimeoutMs);
       if (outcome instanceof net.Socket) return { kind: "connected", socket: outcome, address };
       isAnyTimeout ||= outcome === "timeout";
       failures.push(`${address} port ${options.route.port} ${outcome === "timeout" ? `did not answer within ${options.connectTimeoutMs} ms` : "refused"}`);
@@ -91,21 +90,4 @@ export class Dialer {
 async function systemResolve(host: string): Promise<string[]> {
   const answers = await dns.promises.lookup(host, { all: true, order: "verbatim" });
   return answers.map((answer) => answer.address);
-}
-
-/** One attempt. The socket comes back paused, with an error handler that destroys it. */
-async function connect(address: string, options: DialOptions): Promise<net.Socket | "refused" | "timeout"> {
-  return await new Promise((resolve) => {
-    const socket = net.connect({ host: address, port: options.route.port, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
-    const settle = (outcome: net.Socket | "refused" | "timeout"): void => {
-      clearTimeout(timer);
-      socket.removeListener("connect", onConnect).removeListener("close", onClose);
-      if (!(outcome instanceof net.Socket)) socket.destroy();
-      resolve(outcome);
-    };
-    const onConnect = (): void => settle(socket);
-    const onClose = (): void => settle("refused");
-    const timer = setTimeout(() => settle("timeout"), options.connectTimeoutMs);
-    socket.on("error", destroyOnError).on("connect", onConnect).on("close", onClose);
-  });
 }
