@@ -3,7 +3,6 @@
  * builders below, so that no procedure exists whose role is not decided in the procedure itself (T32).
  */
 import { initTRPC } from "@trpc/server";
-import type { OpenApiMeta } from "trpc-to-openapi";
 import { consoleErrors, type ConsoleErrorCode } from "../../contract/error-codes.ts";
 import type { Demand } from "../../contract/roles.ts";
 import { ConsoleError, type FieldProblem } from "../errors.ts";
@@ -28,7 +27,7 @@ export type ErrorData = {
 };
 
 /** `demand` is set by the builder and read by the tests that hold the role table. */
-export type Meta = OpenApiMeta & { demand?: Demand };
+export type Meta = { openapi?: { method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"; path: `/${string}`; tags?: string[]; summary?: string; protect?: boolean }; demand?: Demand };
 
 const t = initTRPC.context<Context>().meta<Meta>().create({
   isServer: true,

@@ -47,7 +47,7 @@ const rooms: readonly Room[] = [
     never: [/^node:(http2|sqlite|sea)$/],
   },
   { name: "gateway-worker", files: /^gateway-worker\//, own: [contract, /^gateway-worker\//], packages: [builtIn, /^(ws|zod|prom-client|pino|reflect-metadata)$/, /^@trpc\/client$/, /^@peculiar\/x509$/], packageTypes: [/^@trpc\/server$/] },
-  { name: "agent", files: /^agent\//, own: [/^agent\//, contract, /^gateway-worker\/net\//], packages: [builtIn, /^(zod|ws|tar-stream|yauzl|commander|reflect-metadata)$/, /^@peculiar\/x509$/] },
+  { name: "agent", files: /^agent\//, own: [/^agent\//, contract, /^gateway-worker\/net\//], packages: [builtIn, /^(zod|ws|tar-stream|commander|reflect-metadata)$/, /^@peculiar\/x509$/] },
   { name: "cli", files: /^cli\//, own: [/^cli\//, contract], packages: [builtIn, /^(zod|commander)$/] },
 ];
 
