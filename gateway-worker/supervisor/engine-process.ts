@@ -1,5 +1,5 @@
 /**
- * One stream engine as a child process: start, ask, watch, and start again with back-off when it dies or stops answering.
+ * One engine (stream or HTTP) as a child process: start, ask, watch, and start again with back-off when it dies or stops answering.
  * States: starting -> running -> dead -> (back-off) starting ...; closed is final.
  */
 import { spawn } from "node:child_process";
@@ -16,6 +16,8 @@ export type EngineAnswer = Extract<EngineMessage, { id: number }>;
 
 export type EngineProcessOptions = {
   index: number;
+  /** What log lines call it; default: `engine <index>`. */
+  label?: string;
   /** The runtime's binary and its arguments, the engine's entry file last. */
   command: [string, ...string[]];
   /** Called when the child said hello: feed it. A rejection kills and restarts it. */
@@ -40,6 +42,7 @@ export class EngineProcess {
   runtime = "";
   lastReport: EngineReport | undefined;
   readonly #options: EngineProcessOptions;
+  readonly #label: string;
   readonly #backoff = new Backoff({ firstMs: 100, maxMs: 10_000 });
   readonly #waiting = new Map<number, { resolve: (answer: EngineAnswer) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }>();
   #child: ChildProcess | undefined;
@@ -51,6 +54,7 @@ export class EngineProcess {
 
   constructor(options: EngineProcessOptions) {
     this.index = options.index;
+    this.#label = options.label ?? `engine ${options.index}`;
     this.#options = options;
   }
 
@@ -80,7 +84,7 @@ export class EngineProcess {
   async ask(question: WithoutId<EngineQuestion>, timeoutMs = answerTimeoutMs): Promise<EngineAnswer> {
     const id = this.#nextId++;
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#settle(id, new Error(`engine ${this.index} gave no answer to ${question.kind} in ${timeoutMs} ms`)), timeoutMs);
+      const timer = setTimeout(() => this.#settle(id, new Error(`${this.#label} gave no answer to ${question.kind} in ${timeoutMs} ms`)), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
       this.tell({ ...question, id });
     });
@@ -118,7 +122,7 @@ export class EngineProcess {
     if (child !== this.#child) return;
     const parsed = engineMessage.safeParse(raw);
     if (!parsed.success) {
-      this.#log("error", `engine ${this.index} sent a message that does not fit: ${parsed.error.issues[0]?.path.join(".") ?? ""} ${parsed.error.issues[0]?.message ?? ""}`);
+      this.#log("error", `${this.#label} sent a message that does not fit: ${parsed.error.issues[0]?.path.join(".") ?? ""} ${parsed.error.issues[0]?.message ?? ""}`);
       if (isReport(raw)) this.tell({ kind: "seen" });
       return;
     }
@@ -137,7 +141,7 @@ export class EngineProcess {
       },
       (cause: unknown) => {
         if (this.state === "closed") return;
-        this.#log("error", `engine ${this.index} could not be fed: ${cause instanceof Error ? cause.message : String(cause)}`);
+        this.#log("error", `${this.#label} could not be fed: ${cause instanceof Error ? cause.message : String(cause)}`);
         this.restart();
       },
     );
@@ -161,13 +165,13 @@ export class EngineProcess {
   #ended(child: ChildProcess, why: string): void {
     if (child !== this.#child) return;
     this.#child = undefined;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, new Error(`engine ${this.index} ended: ${why}`));
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, new Error(`${this.#label} ended: ${why}`));
     if (this.state === "closed") return;
     this.state = "dead";
     this.#options.onDeath(this, why);
     if (performance.now() - this.#startedAt > healthyAfterMs) this.#backoff.reset();
     const delayMs = this.#backoff.next();
-    this.#log("error", `engine ${this.index} ended (${why}); starting it again in ${Math.round(delayMs)} ms`);
+    this.#log("error", `${this.#label} ended (${why}); starting it again in ${Math.round(delayMs)} ms`);
     this.restarts += 1;
     this.#restartTimer = setTimeout(() => this.start(), delayMs);
   }
@@ -178,12 +182,12 @@ export class EngineProcess {
     this.#silentTicks += 1;
     if (this.#silentTicks <= silentTicksMax) return;
     this.#silentTicks = 0;
-    this.#log("error", `engine ${this.index} has not reported for ${silentTicksMax} s; killing it`);
+    this.#log("error", `${this.#label} has not reported for ${silentTicksMax} s; killing it`);
     this.restart();
   }
 
   #printed(text: string): void {
-    for (const line of text.split("\n").slice(0, 20)) if (line.trim() !== "") this.#log("warn", `engine ${this.index} printed: ${line.slice(0, 1_500)}`);
+    for (const line of text.split("\n").slice(0, 20)) if (line.trim() !== "") this.#log("warn", `${this.#label} printed: ${line.slice(0, 1_500)}`);
   }
 
   #log(level: LogLine["level"], message: string): void {

@@ -1,25 +1,37 @@
 /**
- * The gateway's stream engines as one: start, feed, watch, restart, drain (DESIGN section 1).
+ * The gateway's engines as one: start, feed, watch, restart, drain (DESIGN section 1). Stream engines always run; one HTTP engine runs while a service of
+ * protocol `http` needs it, and its death ends nothing but the HTTP connections that it holds.
  * A snapshot is applied to all of them or to none; an engine that was restarted is fed the snapshot in force and the whole access table again.
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { AccessEntry, AccessPage } from "../../contract/access.ts";
-import type { GatewayStatus, LogLine, Refusal, SnapshotProblem, TunnelReport } from "../../contract/control.ts";
+import type { AccessPage } from "../../contract/access.ts";
+import type { LogLine, Refusal, SnapshotProblem, TunnelReport } from "../../contract/control.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
-import type { EngineListener, EngineReport, ListenerCertificatePem } from "../engine-messages.ts";
+import type { ServiceLoad } from "../../contract/virtual-service.ts";
+import type { EngineCommand, EngineReport, ListenerCertificatePem } from "../engine-messages.ts";
+import { AccessCopy } from "./access-copy.ts";
 import { EngineProcess } from "./engine-process.ts";
+import { type EngineGroupStatus, EngineTotals, linesOf, mergeListeners } from "./engine-reports.ts";
+import { forHttpEngine, HttpEngine } from "./http-engine.ts";
 import { portProblems } from "./listener-ports.ts";
+import { ServiceLoads } from "./service-loads.ts";
+
+export type { EngineGroupStatus } from "./engine-reports.ts";
 
 export type EngineGroupOptions = {
   runtime: "bun" | "node";
-  /** Engines to run; one per core is the default of the gateway. 1 to 256. */
+  /** Stream engines to run; one per core is the default of the gateway. 1 to 256. */
   count: number;
-  /** The engine's entry file; default: `../stream/main.ts` beside this one. */
+  /** The stream engine's entry file; default: `../stream/main.ts` beside this one. */
   enginePath?: string;
+  /** The HTTP engine's entry file, always run by Node; default: `../http/main.ts` beside this one. */
+  httpEnginePath?: string;
+  /** Folder of this gateway alone; the HTTP engine's socket lies below it where its path is short enough. Default: a temporary folder. */
+  stateDir?: string;
   /** Bun's binary, when `runtime` is `bun`; default: the one of the optional dependency. */
   bunPath?: string;
-  /** Node's binary, when `runtime` is `node`; default: the one that runs this process. */
+  /** Node's binary; default: the one that runs this process. */
   nodePath?: string;
   /** Refusals since the last call, at most once a second per engine, and how many did not fit the engine's bounded queue. */
   onRefusals: (refusals: Refusal[], dropped: number) => void;
@@ -27,33 +39,30 @@ export type EngineGroupOptions = {
   onTunnels: (reports: TunnelReport[], engine: number) => void;
   /** An engine is gone, and every tunnel it had with it. */
   onEngineGone?: (engine: number) => void;
+  /** What else a new engine is told (verdicts on members, kept clients), before it serves and once more when it does. */
+  onFeed?: (engine: number) => EngineCommand[];
+  /** Dials to members and clients kept since an engine's last report. */
+  onServices?: (engine: number, report: Pick<EngineReport, "dials" | "sticky">) => void;
   /** After every engine's report and every change of an engine's state. */
   onStatus: (status: EngineGroupStatus) => void;
   onLog: (line: LogLine) => void;
 };
 
-/** What the gateway's status takes from the engines; totals include engines that died. */
-export type EngineGroupStatus = Pick<GatewayStatus, "revision" | "accessVersion" | "isDraining" | "listeners" | "engines" | "tunnels" | "bytesUp" | "bytesDown" | "handshakes" | "refused"> & {
-  connections: number;
-  handshakesResumed: number;
-  tunnelsOpened: number;
-  /** Longest pause of any engine's event loop in its last report, milliseconds. */
-  loopDelayMaxMs: number;
-};
-
 export type ApplyResult = { ok: true } | { ok: false; problems: SnapshotProblem[] };
 
 type InForce = { snapshot: Snapshot; certificates: ListenerCertificatePem[] };
-type Totals = { bytesUp: number; bytesDown: number; handshakes: number; handshakesResumed: number; refused: number; tunnelsOpened: number };
+type Prepared = { engine: EngineProcess; id: number | undefined; problems: SnapshotProblem[] };
 
 /** Entries per access message when a restarted engine is fed; the contract's bound of a page. */
 const accessPageMax = 5_000;
 
 export class EngineGroup {
   readonly #options: EngineGroupOptions;
-  readonly #engines: EngineProcess[];
+  readonly #streams: EngineProcess[];
+  readonly #http: HttpEngine;
   readonly #access = new AccessCopy();
-  readonly #ofDead: Totals = { bytesUp: 0, bytesDown: 0, handshakes: 0, handshakesResumed: 0, refused: 0, tunnelsOpened: 0 };
+  readonly #totals = new EngineTotals();
+  readonly #loads = new ServiceLoads();
   #inForce: InForce | undefined;
   #isDraining = false;
   #tail: Promise<unknown> = Promise.resolve();
@@ -61,22 +70,32 @@ export class EngineGroup {
   constructor(options: EngineGroupOptions) {
     this.#options = options;
     const command = engineCommand(options);
-    this.#engines = Array.from({ length: options.count }, (_, index) => new EngineProcess({
+    const watched = {
+      onReport: (engine: EngineProcess, report: EngineReport) => this.#reported(engine, report),
+      onDeath: (engine: EngineProcess, why: string) => this.#died(engine, why),
+      onLog: options.onLog,
+    };
+    this.#streams = Array.from({ length: options.count }, (_, index) => new EngineProcess({
       index,
       command: [command[0], ...command.slice(1), String(index), String(options.count)],
       onHello: async (engine) => await this.#inTurn(async () => await this.#feed(engine)),
-      onReport: (engine, report) => this.#reported(engine, report),
-      onDeath: (engine, why) => this.#died(engine, why),
-      onLog: options.onLog,
+      ...watched,
     }));
+    this.#http = new HttpEngine({
+      ...watched,
+      index: options.count,
+      command: [options.nodePath ?? process.execPath, "--no-warnings", options.httpEnginePath ?? fileURLToPath(new URL("../http/main.ts", import.meta.url)), "0", "1"],
+      stateDir: options.stateDir,
+      feed: async (engine) => await this.#inTurn(async () => await this.#feedHttp(engine)),
+    });
   }
 
-  /** Starts the engines; resolves when each one is ready to be given a snapshot (or rejects after `timeoutMs`, naming those that are not). */
+  /** Starts the stream engines; resolves when each one is ready to be given a snapshot (or rejects after `timeoutMs`, naming those that are not). */
   async start(timeoutMs = 20_000): Promise<void> {
-    for (const engine of this.#engines) engine.start();
+    for (const engine of this.#streams) engine.start();
     const deadline = performance.now() + timeoutMs;
-    while (this.#engines.some((engine) => engine.state !== "running")) {
-      if (performance.now() > deadline) throw new Error(`engines ${this.#engines.filter((engine) => engine.state !== "running").map((engine) => engine.index).join(", ")} did not start within ${timeoutMs} ms; the log names why`);
+    while (this.#streams.some((engine) => engine.state !== "running")) {
+      if (performance.now() > deadline) throw new Error(`engines ${this.#streams.filter((engine) => engine.state !== "running").map((engine) => engine.index).join(", ")} did not start within ${timeoutMs} ms; the log names why`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
@@ -86,56 +105,74 @@ export class EngineGroup {
     return await this.#inTurn(async () => await this.#apply({ snapshot, certificates }));
   }
 
-  /** Passes a page of the access stream on. `isFull` starts a new table that is in force as a whole once a page with `complete` came. Resolves when every engine refuses or admits accordingly. */
+  /** Passes a page of the access stream on. `isFull` starts a new table that is in force as a whole once a page with `complete` came. Resolves when every stream engine refuses or admits accordingly. */
   async access(page: AccessPage, isFull = false): Promise<{ tunnelsEnded: number }> {
     return await this.#inTurn(async () => {
       this.#access.take(page, isFull);
-      const answers = await Promise.allSettled(this.#running().map(async (engine) => await engine.ask({ kind: "access", page, isFull })));
+      const answers = await Promise.allSettled(this.#runningStreams().map(async (engine) => await engine.ask({ kind: "access", page, isFull })));
       return { tunnelsEnded: answers.reduce((sum, answer) => sum + (answer.status === "fulfilled" && answer.value.kind === "access-applied" ? answer.value.tunnelsEnded : 0), 0) };
     });
   }
 
-  /** What the engines last reported, put together. */
+  /** Sends every running engine a command without an answer; `make` may return undefined for an engine that needs none. */
+  tell(make: (engine: number) => Extract<EngineCommand, { kind: "members" | "sticky" | "cut-member" }> | undefined): void {
+    for (const engine of this.#all()) {
+      if (engine.state !== "running") continue;
+      const command = make(engine.index);
+      if (command) engine.tell(command);
+    }
+  }
+
+  /** Numbers of the virtual services in force, over all engines since the start. */
+  loads(): ServiceLoad[] {
+    return this.#loads.all();
+  }
+
+  /** Open connections to each of these members, by engine. */
+  connections(memberIds: ReadonlySet<string>): Map<string, Map<number, number>> {
+    return this.#loads.connections(memberIds);
+  }
+
+  /** What the engines last reported, put together. Connections and bytes are the stream engines': those of the HTTP engine came through them. */
   status(): EngineGroupStatus {
-    const reports = this.#engines.map((engine) => engine.lastReport).filter((report) => report !== undefined);
-    const sum = (pick: (report: EngineReport) => number): number => reports.reduce((total, report) => total + pick(report), 0);
+    const reports = this.#streams.map((engine) => engine.lastReport).filter((report) => report !== undefined);
     return {
       revision: this.#inForce?.snapshot.revision ?? 0,
       accessVersion: this.#access.version,
       isDraining: this.#isDraining,
       listeners: mergeListeners(reports),
-      engines: this.#engines.map((engine) => ({ index: engine.index, runtime: engine.runtime, pid: engine.pid, state: engine.state === "closed" ? "dead" : engine.state, restarts: engine.restarts, tunnels: engine.lastReport?.counters.tunnels ?? 0, residentBytes: engine.lastReport?.counters.residentBytes ?? 0 })),
-      tunnels: sum((report) => report.counters.tunnels),
-      connections: sum((report) => report.counters.connections),
-      bytesUp: this.#ofDead.bytesUp + sum((report) => report.counters.bytesUp),
-      bytesDown: this.#ofDead.bytesDown + sum((report) => report.counters.bytesDown),
-      handshakes: this.#ofDead.handshakes + sum((report) => report.counters.handshakes),
-      handshakesResumed: this.#ofDead.handshakesResumed + sum((report) => report.counters.handshakesResumed),
-      refused: this.#ofDead.refused + sum((report) => report.counters.refused),
-      tunnelsOpened: this.#ofDead.tunnelsOpened + sum((report) => report.counters.tunnelsOpened),
-      loopDelayMaxMs: Math.max(0, ...reports.map((report) => report.counters.loopDelayMaxMs)),
+      engines: this.#all().map((engine) => ({ index: engine.index, runtime: engine === this.#http.process ? `${engine.runtime}, HTTP`.slice(0, 40) : engine.runtime, pid: engine.pid, state: engine.state === "closed" ? "dead" : engine.state, restarts: engine.restarts, tunnels: engine.lastReport?.counters.tunnels ?? 0, residentBytes: engine.lastReport?.counters.residentBytes ?? 0 })),
+      ...this.#totals.with(reports),
+      loopDelayMaxMs: Math.max(0, ...this.#all().map((engine) => engine.lastReport?.counters.loopDelayMaxMs ?? 0)),
     };
   }
 
-  /** Takes no new tunnels, lets the open ones finish for `timeoutMs`, then cuts them. Resolves when none is left. */
+  /** Takes no new connections, lets the open ones finish for `timeoutMs`, then cuts them. Resolves when none is left. */
   async drain(timeoutMs: number): Promise<{ tunnelsCut: number }> {
     this.#isDraining = true;
-    const answers = await Promise.allSettled(this.#running().map(async (engine) => await engine.ask({ kind: "drain", timeoutMs }, timeoutMs + 10_000)));
+    const http = this.#http.process;
+    const drained = http?.state === "running" ? http.ask({ kind: "drain", timeoutMs }, timeoutMs + 10_000).catch(() => undefined) : undefined; // one that dies has drained, too
+    const answers = await Promise.allSettled(this.#runningStreams().map(async (engine) => await engine.ask({ kind: "drain", timeoutMs }, timeoutMs + 10_000)));
+    await drained;
     return { tunnelsCut: answers.reduce((sum, answer) => sum + (answer.status === "fulfilled" && answer.value.kind === "drained" ? answer.value.tunnelsCut : 0), 0) };
   }
 
   /** Asks every engine to report at once, and forgets about it; `onStatus` follows. */
   refresh(): void {
-    for (const engine of this.#engines) engine.tell({ kind: "report" });
+    for (const engine of this.#all()) engine.tell({ kind: "report" });
   }
 
-  /** Ends every engine now, with whatever tunnels it has. */
+  /** Ends every engine now, with whatever connections it has. */
   async close(): Promise<void> {
-    await Promise.all(this.#engines.map(async (engine) => await engine.close()));
+    await Promise.all([...this.#streams.map(async (engine) => await engine.close()), this.#http.close()]);
   }
 
-  #running(): EngineProcess[] {
-    return this.#engines.filter((engine) => engine.state === "running");
+  #all(): EngineProcess[] {
+    return this.#http.process ? [...this.#streams, this.#http.process] : this.#streams;
+  }
+
+  #runningStreams(): EngineProcess[] {
+    return this.#streams.filter((engine) => engine.state === "running");
   }
 
   /** One change at a time over all engines, in the order of the calls. */
@@ -148,60 +185,82 @@ export class EngineGroup {
   }
 
   async #apply(next: InForce): Promise<ApplyResult> {
-    const engines = this.#running();
+    const engines = this.#runningStreams();
     if (engines.length === 0) return { ok: false, problems: [{ path: "", code: "no-engine", message: "no stream engine is running; the gateway's log names why" }] };
-    const taken = await portProblems(next.snapshot.listeners, this.#inForce?.snapshot.listeners ?? []);
+    const taken = await portProblems(next.snapshot, this.#inForce?.snapshot);
     if (taken.length > 0) return { ok: false, problems: taken };
-    const prepared = await Promise.all(engines.map(async (engine) => await prepare(engine, next)));
+    const http = await this.#http.ready(next.snapshot);
+    const prepared = await Promise.all([...engines.map(async (engine) => await this.#prepare(engine, next)), ...(http ? [this.#prepareHttp(http, next)] : [])]);
     const problems = distinct(prepared.flatMap((result) => result.problems));
     if (problems.length > 0) {
       for (const result of prepared) if (result.id !== undefined) result.engine.tell({ kind: "abort", id: result.id });
+      await this.#http.retireUnless(this.#inForce?.snapshot);
       return { ok: false, problems };
     }
     // From here it is in force: an engine that dies while committing is restarted with the new snapshot.
     this.#inForce = next;
-    await Promise.allSettled(prepared.map(async ({ engine, id }) => await engine.ask({ kind: "commit", prepared: id ?? 0 })));
+    this.#loads.keepOnly(new Set(next.snapshot.virtualServices.map((service) => service.id)));
+    // The HTTP engine first: it must know a service before a stream engine hands it a connection of it.
+    await Promise.allSettled(prepared.filter(({ engine }) => engine === http).map(commit));
+    await Promise.allSettled(prepared.filter(({ engine }) => engine !== http).map(commit));
+    if (http) this.#http.fed(http);
+    await this.#http.retireUnless(next.snapshot);
     this.#options.onStatus(this.status());
     return { ok: true };
   }
 
-  /** Gives a new child everything that is in force: who may connect first, then what to serve. */
+  async #prepare(engine: EngineProcess, next: InForce): Promise<Prepared> {
+    return await prepare(engine, { ...next, httpSocket: this.#http.socketPath(next.snapshot) });
+  }
+
+  async #prepareHttp(engine: EngineProcess, next: InForce): Promise<Prepared> {
+    const { problems, ...prepared } = await prepare(engine, { snapshot: forHttpEngine(next.snapshot), certificates: [], httpSocket: this.#http.socketPath(next.snapshot) });
+    // An engine that died here is fed again when it is back; only what it says about the snapshot counts against it.
+    return { ...prepared, problems: problems.filter((problem) => problem.code !== "engine-died") };
+  }
+
+  /** Gives a new stream engine everything that is in force: who may connect first, then what to serve. */
   async #feed(engine: EngineProcess): Promise<void> {
     for (const { page, isFull } of this.#access.pages(accessPageMax)) await engine.ask({ kind: "access", page, isFull });
     if (!this.#inForce || this.#isDraining) return;
-    const { id, problems } = await prepare(engine, this.#inForce);
+    await this.#feedSnapshot(engine, await this.#prepare(engine, this.#inForce));
+  }
+
+  async #feedHttp(engine: EngineProcess): Promise<void> {
+    if (!this.#inForce || this.#isDraining || this.#http.isFed(engine)) return;
+    await this.#feedSnapshot(engine, await prepare(engine, { snapshot: forHttpEngine(this.#inForce.snapshot), certificates: [], httpSocket: this.#http.socketPath(this.#inForce.snapshot) }));
+    this.#http.fed(engine);
+  }
+
+  async #feedSnapshot(engine: EngineProcess, { id, problems }: Prepared): Promise<void> {
     if (problems.length > 0 || id === undefined) throw new Error(`it refused the snapshot in force: ${problems.map((problem) => problem.message).join("; ")}`);
+    const more = this.#options.onFeed?.(engine.index) ?? [];
+    for (const command of more) engine.tell(command);
     await engine.ask({ kind: "commit", prepared: id });
+    for (const command of more) engine.tell(command);
   }
 
   #reported(engine: EngineProcess, report: EngineReport): void {
     if (report.refusals.length > 0 || report.refusalsDropped > 0) this.#options.onRefusals(report.refusals, report.refusalsDropped);
     if (report.tunnels.length > 0) this.#options.onTunnels(report.tunnels, engine.index);
-    for (const line of [...report.logs, ...report.refusals.map(refusalLine), ...report.tunnels.map(tunnelLine).filter((line) => line !== undefined)]) this.#options.onLog(line);
+    this.#loads.take(engine.index, report.services);
+    if (report.dials.length > 0 || report.sticky.length > 0) this.#options.onServices?.(engine.index, report);
+    for (const line of linesOf(report)) this.#options.onLog(line);
+    if (engine === this.#http.process && report.counters.connections === 0) void this.#inTurn(async () => await this.#http.retireUnless(this.#inForce?.snapshot));
     this.#options.onStatus(this.status());
   }
 
   #died(engine: EngineProcess, why: string): void {
     const last = engine.lastReport?.counters;
     engine.lastReport = undefined;
-    if (last) for (const key of Object.keys(this.#ofDead) as (keyof Totals)[]) this.#ofDead[key] += last[key];
-    this.#options.onLog({ at: new Date().toISOString(), level: "error", message: `stream engine ${engine.index} is gone with ${last?.tunnels ?? 0} tunnels: ${why}`, fields: { engine: engine.index } });
+    this.#loads.died(engine.index);
+    const isHttp = engine === this.#http.process;
+    if (last && !isHttp) this.#totals.keep(last);
+    const what = isHttp ? `the HTTP engine is gone with ${last?.connections ?? 0} connections` : `stream engine ${engine.index} is gone with ${last?.tunnels ?? 0} tunnels`;
+    this.#options.onLog({ at: new Date().toISOString(), level: "error", message: `${what}: ${why}`, fields: { engine: engine.index } });
     this.#options.onEngineGone?.(engine.index);
     this.#options.onStatus(this.status());
   }
-}
-
-/** The gateway's log names each refusal under the connection id that the client was told, and that the agent logs. */
-function refusalLine(refusal: Refusal): LogLine {
-  const { code, connectionId, source, target, agentId, count } = refusal;
-  return { at: refusal.at, level: "warn", message: `refused ${source}: ${refusal.detail}`, fields: { code, connectionId, source, target, agentId, count, fingerprint: refusal.certificate?.fingerprint ?? null } };
-}
-
-/** One line when a tunnel has ended. Expected endings are no errors. */
-function tunnelLine(tunnel: TunnelReport): LogLine | undefined {
-  if (tunnel.endedAt === null) return undefined;
-  const { agentId, connectionId, serverId, source, bytesUp, bytesDown, openedAt, endReason } = tunnel;
-  return { at: tunnel.endedAt, level: "info", message: `tunnel of ${source} ended: ${endReason ?? "closed"}`, fields: { connectionId, agentId, serverId, source, bytesUp, bytesDown, openedAt, endReason } };
 }
 
 /** Path of the Bun binary that the optional dependency installed for this machine; undefined when there is none. */
@@ -222,57 +281,19 @@ function engineCommand(options: EngineGroupOptions): [string, ...string[]] {
   return [bun, "run", "--no-install", entry];
 }
 
-async function prepare(engine: EngineProcess, next: InForce): Promise<{ engine: EngineProcess; id: number | undefined; problems: SnapshotProblem[] }> {
+async function prepare(engine: EngineProcess, next: InForce & { httpSocket: string | null }): Promise<Prepared> {
   try {
-    const answer = await engine.ask({ kind: "prepare", ...next, httpSocket: null });
+    const answer = await engine.ask({ kind: "prepare", ...next });
     return { engine, id: answer.id, problems: answer.kind === "prepared" ? answer.problems : [] };
   } catch (cause) {
     return { engine, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };
   }
 }
 
+async function commit({ engine, id }: Prepared): Promise<void> {
+  await engine.ask({ kind: "commit", prepared: id ?? 0 });
+}
+
 function distinct(problems: SnapshotProblem[]): SnapshotProblem[] {
   return [...new Map(problems.map((problem) => [`${problem.path} ${problem.code} ${problem.message}`, problem])).values()].slice(0, 200);
-}
-
-/** A listener is as far as its least advanced engine; a problem of any engine shows. */
-function mergeListeners(reports: EngineReport[]): EngineListener[] {
-  const order: EngineListener["state"][] = ["closed", "draining", "new", "bound", "full", "accepting"];
-  const merged = new Map<string, EngineListener>();
-  for (const listener of reports.flatMap((report) => report.listeners)) {
-    const known = merged.get(listener.listenerId);
-    if (!known || order.indexOf(listener.state) < order.indexOf(known.state) || (listener.problem !== null && known.problem === null)) merged.set(listener.listenerId, listener);
-  }
-  return [...merged.values()];
-}
-
-/** The supervisor's copy of who may connect, kept to feed engines that start later. */
-class AccessCopy {
-  version = 0;
-  #entries = new Map<string, AccessEntry>();
-  #next: Map<string, AccessEntry> | undefined;
-
-  take(page: AccessPage, isFull: boolean): void {
-    if (isFull) this.#next = new Map();
-    const table = this.#next ?? this.#entries;
-    for (const entry of page.entries) {
-      const key = `${entry.kind}:${entry.id}`;
-      if (entry.status === "removed") table.delete(key);
-      else table.set(key, entry);
-    }
-    if (this.#next && !page.complete) return;
-    if (this.#next) this.#entries = this.#next;
-    this.#next = undefined;
-    this.version = page.version;
-  }
-
-  *pages(size: number): Generator<{ page: AccessPage; isFull: boolean }> {
-    const entries = [...this.#entries.values()];
-    let from = 0;
-    do {
-      const complete = from + size >= entries.length;
-      yield { page: { version: this.version, entries: entries.slice(from, from + size), complete }, isFull: from === 0 };
-      from += size;
-    } while (from < entries.length);
-  }
 }
