@@ -1,16 +1,20 @@
 /** Stands between gateway and server and keeps every byte: what the gateway handles after it has ended the outer TLS. */
-import { createConnection, createServer } from "node:net";
+import { createConnection, createServer, type Socket } from "node:net";
 
 export type Recorder = { port: number; streams: () => { up: Buffer; down: Buffer }[]; close: () => Promise<void> };
 
 /** Records what passes between whoever connects and 127.0.0.1:`serverPort`. */
 export async function recordBetween(serverPort: number): Promise<Recorder> {
   const recorded: { up: Buffer[]; down: Buffer[] }[] = [];
+  const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const stream = { up: [] as Buffer[], down: [] as Buffer[] };
     recorded.push(stream);
     const far = createConnection({ host: "127.0.0.1", port: serverPort, allowHalfOpen: true });
-    for (const socket of [near, far]) socket.on("error", () => socket.destroy());
+    for (const socket of [near, far]) {
+      open.add(socket);
+      socket.on("error", () => socket.destroy()).on("close", () => open.delete(socket));
+    }
     near.on("data", (chunk: Buffer) => stream.up.push(chunk)).pipe(far);
     far.on("data", (chunk: Buffer) => stream.down.push(chunk)).pipe(near);
   });
@@ -19,7 +23,10 @@ export async function recordBetween(serverPort: number): Promise<Recorder> {
   return {
     port: typeof address === "object" && address ? address.port : 0,
     streams: () => recorded.map((stream) => ({ up: Buffer.concat(stream.up), down: Buffer.concat(stream.down) })),
-    close: async () => await new Promise((resolve) => server.close(() => resolve())),
+    close: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
   };
 }
 
