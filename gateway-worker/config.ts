@@ -22,6 +22,7 @@ const schema = z.object({
   SALLYPORT_RUNTIME: z.enum(["bun", "node"]).optional(),
   SALLYPORT_BUN_PATH: optionalPath,
   SALLYPORT_ENGINE_PATH: optionalPath,
+  SALLYPORT_HTTP_ENGINE_PATH: optionalPath,
   /** Stream engines; default: one per core. */
   SALLYPORT_ENGINES: z.coerce.number().int().min(1).max(256).optional(),
   SALLYPORT_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info"),
@@ -37,6 +38,7 @@ export type GatewayConfig = {
   readonly runtime: "bun" | "node";
   readonly bunPath: string | undefined;
   readonly enginePath: string | undefined;
+  readonly httpEnginePath: string | undefined;
   readonly engines: number;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly stopsWithParent: boolean;
@@ -58,16 +60,17 @@ export function readConfig(source: Record<string, string | undefined> = process.
     metricsPort: env.SALLYPORT_METRICS_PORT,
     runtime: env.SALLYPORT_RUNTIME ?? (bunPath ? "bun" : "node"),
     bunPath,
-    enginePath: env.SALLYPORT_ENGINE_PATH ?? bundledEnginePath(),
+    enginePath: env.SALLYPORT_ENGINE_PATH ?? bundledEngine("stream-engine.mjs"),
+    httpEnginePath: env.SALLYPORT_HTTP_ENGINE_PATH ?? bundledEngine("http-engine.mjs"),
     engines: env.SALLYPORT_ENGINES ?? availableParallelism(),
     logLevel: env.SALLYPORT_LOG_LEVEL,
     stopsWithParent: env.SALLYPORT_LAUNCHER === "1",
   });
 }
 
-/** In a gateway package everything is one bundled file and the engine lies beside it; from source the engine group knows its own entry. */
-function bundledEnginePath(): string | undefined {
-  const beside = fileURLToPath(new URL("./stream-engine.mjs", import.meta.url));
+/** In a gateway package everything is one bundled file and the engines lie beside it; from source the engine group knows their entries. */
+function bundledEngine(fileName: string): string | undefined {
+  const beside = fileURLToPath(new URL(`./${fileName}`, import.meta.url));
   return existsSync(beside) ? beside : undefined;
 }
 

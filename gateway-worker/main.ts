@@ -195,6 +195,8 @@ function waitingView(why: string): AdminView {
     version: gatewayVersion,
     clockSkewMs: null,
     counters: { connections: 0, handshakesResumed: 0, tunnelsOpened: 0, loopDelayMaxMs: 0, accessEntries: 0 },
+    services: [],
+    members: [],
   };
 }
 

@@ -3,6 +3,12 @@ import http, { type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Gauge, Registry } from "prom-client";
 import type { GatewayStatus } from "../../contract/control.ts";
+import type { MemberHealthState } from "../../contract/health-check.ts";
+import type { ServiceLoad } from "../../contract/virtual-service.ts";
+import { registerServiceMetrics } from "./service-metrics.ts";
+
+export type ServiceView = Omit<ServiceLoad, "members"> & { name: string; address: string; port: number };
+export type MemberView = { memberId: string; pool: string; name: string; address: string; state: MemberHealthState; cause: string };
 
 export type AdminView = {
   status: GatewayStatus;
@@ -20,6 +26,10 @@ export type AdminView = {
   version: string;
   clockSkewMs: number | null;
   counters: { connections: number; handshakesResumed: number; tunnelsOpened: number; loopDelayMaxMs: number; accessEntries: number };
+  /** Virtual services in force; at most 500. */
+  services: ServiceView[];
+  /** Members of their pools; `service` and `member` are the names that people gave. */
+  members: MemberView[];
 };
 
 export class AdminServer {
@@ -30,6 +40,7 @@ export class AdminServer {
   constructor(view: () => AdminView) {
     this.#view = view;
     registerMetrics(this.#registry, view);
+    registerServiceMetrics(this.#registry, view);
     this.#server = http.createServer({ maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
       this.#answer(request.method ?? "", request.url ?? "", response).catch(() => response.destroy());
     });

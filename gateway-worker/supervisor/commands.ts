@@ -46,6 +46,8 @@ function describe({ pid, view }: { pid: number; view: AdminView }): string {
     `Tunnels       ${status.tunnels} open, ${status.refused} connections refused`,
     `Engines       ${status.engines.map((engine) => `${engine.index} ${engine.state} on ${engine.runtime}`).join(", ")}`,
     ...status.servers.map((server) => `Server        ${server.address}: ${server.isReachable ? "reachable" : server.detail}`),
+    ...view.services.map((service) => `Service       ${service.name} on ${service.address} port ${service.port}: ${service.connections} connections open, ${service.opened} opened, ${service.refused} refused`),
+    ...view.members.map((member) => `Member        ${member.pool}: ${member.cause}`),
     `Log lines     ${view.logForwarding}`,
     ...view.notes.map((note) => `Note          ${note}`),
   ];

@@ -63,6 +63,8 @@ export class EngineGroup {
   readonly #access = new AccessCopy();
   readonly #totals = new EngineTotals();
   readonly #loads = new ServiceLoads();
+  /** Engine, and the process of it that was told what `onFeed` says. */
+  readonly #told = new Map<number, number>();
   #inForce: InForce | undefined;
   #isDraining = false;
   #tail: Promise<unknown> = Promise.resolve();
@@ -201,8 +203,8 @@ export class EngineGroup {
     this.#inForce = next;
     this.#loads.keepOnly(new Set(next.snapshot.virtualServices.map((service) => service.id)));
     // The HTTP engine first: it must know a service before a stream engine hands it a connection of it.
-    await Promise.allSettled(prepared.filter(({ engine }) => engine === http).map(commit));
-    await Promise.allSettled(prepared.filter(({ engine }) => engine !== http).map(commit));
+    await Promise.allSettled(prepared.filter(({ engine }) => engine === http).map(async (one) => await this.#commit(one)));
+    await Promise.allSettled(prepared.filter(({ engine }) => engine !== http).map(async (one) => await this.#commit(one)));
     if (http) this.#http.fed(http);
     await this.#http.retireUnless(next.snapshot);
     this.#options.onStatus(this.status());
@@ -234,9 +236,15 @@ export class EngineGroup {
 
   async #feedSnapshot(engine: EngineProcess, { id, problems }: Prepared): Promise<void> {
     if (problems.length > 0 || id === undefined) throw new Error(`it refused the snapshot in force: ${problems.map((problem) => problem.message).join("; ")}`);
-    const more = this.#options.onFeed?.(engine.index) ?? [];
+    await this.#commit({ engine, id });
+  }
+
+  /** Swaps; a process that has not heard it yet is told beside it who may take connections and who is kept where. */
+  async #commit({ engine, id }: Pick<Prepared, "engine" | "id">): Promise<void> {
+    const more = this.#told.get(engine.index) === engine.pid ? [] : (this.#options.onFeed?.(engine.index) ?? []);
+    this.#told.set(engine.index, engine.pid);
     for (const command of more) engine.tell(command);
-    await engine.ask({ kind: "commit", prepared: id });
+    await engine.ask({ kind: "commit", prepared: id ?? 0 });
     for (const command of more) engine.tell(command);
   }
 
@@ -288,10 +296,6 @@ async function prepare(engine: EngineProcess, next: InForce & { httpSocket: stri
   } catch (cause) {
     return { engine, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };
   }
-}
-
-async function commit({ engine, id }: Prepared): Promise<void> {
-  await engine.ask({ kind: "commit", prepared: id ?? 0 });
 }
 
 function distinct(problems: SnapshotProblem[]): SnapshotProblem[] {

@@ -20,6 +20,8 @@ import { ReachRunner } from "./health/reach.ts";
 import { leafFingerprint, ListenerCertificates, type RegisterListenerCertificate } from "./identity/listener-certificate.ts";
 import type { GatewayIdentity } from "./identity/store.ts";
 import type { GatewayLog } from "./log.ts";
+import { ServiceWatch } from "./service-watch.ts";
+import { memberViews, serviceViews } from "./service-views.ts";
 
 /** A clock that differs more than this from the console's is named (T17), milliseconds. */
 const skewMax = 300_000;
@@ -37,6 +39,7 @@ export class Gateway {
   readonly #access: AccessTable;
   readonly #reporter: Reporter;
   readonly #reach: ReachRunner;
+  readonly #services: ServiceWatch;
   readonly #channel: ControlChannel;
   readonly #open = new OpenTunnels();
   #snapshot: Snapshot | undefined;
@@ -56,13 +59,16 @@ export class Gateway {
     this.#store = new SnapshotStore(config.stateDir);
     this.#certificates = new ListenerCertificates(config.stateDir);
     this.#access = new AccessTable(config.stateDir, identity.organisationId);
-    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null) });
+    this.#services = new ServiceWatch({ stateDir: config.stateDir, engines: () => this.#engines, onHealth: () => this.#reporter.healthChanged(), onLog: (line) => log.write(line) });
+    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null), health: () => this.#services.health(), services: () => this.#engines.loads() });
     // A refusal's line stays here: the console gets the refusal itself.
     log.listen((line) => { if (!isRefusalLine(line)) this.#reporter.addLog(line); });
     this.#reach = new ReachRunner(() => this.#engines.refresh());
     this.#engines = new EngineGroup({
       runtime: config.runtime,
       count: config.engines,
+      stateDir: config.stateDir,
+      ...(config.httpEnginePath ? { httpEnginePath: config.httpEnginePath } : {}),
       ...(config.enginePath ? { enginePath: config.enginePath } : {}),
       ...(config.bunPath ? { bunPath: config.bunPath } : {}),
       onRefusals: (refusals, dropped) => this.#reporter.addRefusals(refusals, dropped),
@@ -70,7 +76,12 @@ export class Gateway {
         this.#open.take(engine, reports);
         this.#reporter.addTunnels(reports);
       },
-      onEngineGone: (engine) => this.#reporter.addTunnels(this.#open.endAll(engine, new Date())),
+      onEngineGone: (engine) => {
+        this.#services.engineGone(engine);
+        this.#reporter.addTunnels(this.#open.endAll(engine, new Date()));
+      },
+      onFeed: (engine) => this.#services.feed(engine),
+      onServices: (engine, report) => this.#services.reported(engine, report),
       onStatus: () => {},
       onLog: (line) => log.write(line),
     });
@@ -140,7 +151,7 @@ export class Gateway {
     const spoolProblem = await this.#reporter.load();
     if (spoolProblem) this.#log.warn(spoolProblem);
     this.#reporter.pause();
-    for (const problem of await this.#access.load()) this.#log.error(problem);
+    for (const problem of [...(await this.#access.load()), ...(await this.#services.load())]) this.#log.error(problem);
     const stored = await this.#store.load();
     for (const problem of stored.problems) this.#log.error(problem);
     this.#revisionSeen = stored.revisionSeen;
@@ -164,6 +175,7 @@ export class Gateway {
     const { tunnelsCut } = await this.#engines.drain(timeoutMs);
     this.#engines.refresh();
     await this.#reporter.flush(lastReportWithinMs);
+    await this.#services.save();
     this.#log.info(`drained; ${tunnelsCut} tunnels were cut`, { tunnelsCut });
   }
 
@@ -174,6 +186,7 @@ export class Gateway {
     await this.#channel.stop();
     await this.#reporter.stop();
     await this.#engines.close();
+    await this.#services.close();
     await this.#access.close();
   }
 
@@ -199,6 +212,8 @@ export class Gateway {
       version: gatewayVersion,
       clockSkewMs: this.#clockSkewMs,
       counters: { connections, handshakesResumed, tunnelsOpened, loopDelayMaxMs, accessEntries: this.#access.size },
+      services: serviceViews(this.#snapshot, this.#engines.loads()),
+      members: memberViews(this.#snapshot, this.#services.health()),
     };
   }
 
@@ -241,6 +256,7 @@ export class Gateway {
     this.#presented = presented;
     this.#reporter.forwardsLogs = snapshot.forwardsLogs;
     this.#reach.watch(snapshot.servers);
+    this.#services.configure(snapshot);
     this.#engines.refresh();
     return { ok: true };
   }

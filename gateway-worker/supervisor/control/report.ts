@@ -1,12 +1,15 @@
 /**
- * What the gateway tells the console: status, refusals, tunnels, log lines. Collected in bounded queues, sent at most once a second, at once for a refusal after
+ * What the gateway tells the console: status, refusals, tunnels, log lines, members' health, services' numbers. Collected in bounded queues, sent at most once a second, at once for a refusal after
  * a quiet second. While the console is away, or does not answer, refusals and warnings are spooled to disk; each is delivered once (the console knows refusals by
  * id, T38).
  */
 import path from "node:path";
 import { z } from "zod";
 import { type ControlReport, type GatewayStatus, type LogLine, logLine, type Refusal, refusal, type TunnelReport } from "../../../contract/control.ts";
+import type { MemberHealth } from "../../../contract/health-check.ts";
+import type { ServiceLoad } from "../../../contract/virtual-service.ts";
 import { makePrivateFolder, readIfPresent, removeFile, writeDurably } from "../durable-file.ts";
+import { Changed } from "./changed.ts";
 
 /** The contract's bound of refusals kept; what does not fit is counted. */
 const refusalsMax = 5_000;
@@ -14,9 +17,11 @@ const logsMax = 2_000;
 /** Latest report per tunnel; an ended tunnel stays until it is delivered. */
 const tunnelsMax = 20_000;
 /** Bounds of one report in the contract. */
-const perReport = { refusals: 500, tunnels: 2_000, logs: 500 };
+const perReport = { refusals: 500, tunnels: 2_000, logs: 500, health: 5_000, services: 500 };
 /** A status without news is sent this often, milliseconds. */
 const statusEveryMs = 5_000;
+/** Health and numbers that did not change are said again this often, milliseconds: when a member was last checked, and one sample a minute. */
+const allEveryMs = 60_000;
 
 const spool = z.strictObject({ format: z.literal(1), refusals: z.array(refusal).max(refusalsMax), refusalsDropped: z.number().int().nonnegative(), logs: z.array(logLine).max(logsMax) });
 
@@ -24,6 +29,9 @@ export type ReporterOptions = {
   stateDir: string;
   /** The status as it is now; null until there is one. */
   status: () => GatewayStatus | null;
+  /** Every member's health, and every service's numbers, as they are now. */
+  health?: () => MemberHealth[];
+  services?: () => ServiceLoad[];
   everyMs?: number;
 };
 
@@ -36,6 +44,9 @@ export class Reporter {
   #refusalsDropped = 0;
   #logs: LogLine[] = [];
   #tunnels = new Map<string, TunnelReport>();
+  readonly #health = new Changed<MemberHealth>((member) => member.memberId, ({ state, since, cause, certificate }) => JSON.stringify([state, since, cause, certificate?.fingerprint, certificate?.problem]));
+  readonly #services = new Changed<ServiceLoad>((load) => load.serviceId, (load) => JSON.stringify(load));
+  #allSentAt = 0;
   #send: ((report: ControlReport) => Promise<void>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** What is on its way and not confirmed; a console that hangs may never confirm it. */
@@ -90,10 +101,16 @@ export class Reporter {
     this.#isSpoolDirty = true;
   }
 
+  /** A member's health changed: the console shall know now rather than at the next tick. */
+  healthChanged(): void {
+    this.#soon();
+  }
+
   /** The console can be reached: deliver through `send` until `stop`. */
   start(send: (report: ControlReport) => Promise<void>): void {
     this.#send = send;
     this.#statusSent = "";
+    this.#sayAll();
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs ?? 1_000).unref();
     this.#soon();
   }
@@ -108,6 +125,7 @@ export class Reporter {
   async flush(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     await new Promise((resolve) => setTimeout(resolve, 200));
+    await this.#tick();
     while (this.#send && performance.now() < deadline && (this.#inFlight || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0)) {
       await this.#tick();
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -127,14 +145,23 @@ export class Reporter {
     if (performance.now() - this.#sentAt >= (this.#options.everyMs ?? 1_000)) setImmediate(() => void this.#tick());
   }
 
+  #sayAll(): void {
+    this.#health.reset();
+    this.#services.reset();
+    this.#allSentAt = performance.now();
+  }
+
   async #tick(): Promise<void> {
     if (this.#inFlight || !this.#send) return await this.#spool();
+    if (performance.now() - this.#allSentAt > allEveryMs) this.#sayAll();
     const report = this.#take();
     if (!report) return;
     this.#inFlight = report;
     this.#sentAt = performance.now();
     try {
       await this.#send(report);
+      this.#health.confirm(report.health);
+      this.#services.confirm(report.services);
       if (report.status) {
         this.#statusSent = JSON.stringify(report.status);
         this.#statusSentAt = performance.now();
@@ -153,12 +180,14 @@ export class Reporter {
   #take(): ControlReport | undefined {
     const status = this.#options.status();
     const isNews = status !== null && (performance.now() - this.#statusSentAt > statusEveryMs || withoutCounters(status) !== withoutCounters(this.#statusSent));
-    if (!isNews && this.#refusals.length === 0 && this.#refusalsDropped === 0 && this.#tunnels.size === 0 && this.#logs.length === 0) return undefined;
+    const health = this.#health.of(this.#options.health?.() ?? [], perReport.health);
+    const services = this.#services.of(this.#options.services?.() ?? [], perReport.services);
+    if (!isNews && health.length === 0 && services.length === 0 && this.#refusals.length === 0 && this.#refusalsDropped === 0 && this.#tunnels.size === 0 && this.#logs.length === 0) return undefined;
     const tunnels = [...this.#tunnels.values()].slice(0, perReport.tunnels);
     for (const tunnel of tunnels) this.#tunnels.delete(tunnel.connectionId);
     const refusalsDropped = this.#refusalsDropped;
     this.#refusalsDropped = 0;
-    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health: [], services: [] };
+    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health, services };
   }
 
   #giveBack(report: ControlReport): void {

@@ -4,12 +4,14 @@ import type { LiveEvent } from "../../../contract/objects.ts";
 import { Prisma, type Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
+import { recordHealth } from "../pool/record-health.ts";
+import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
 
 /** Log lines kept per gateway. */
 const logLinesMax = 5_000;
 
 /** What is remembered per gateway between reports: the totals at the last sample. */
-export type ReportMemory = { sample?: { minute: number; bytesUp: number; bytesDown: number } };
+export type ReportMemory = { sample?: { minute: number; bytesUp: number; bytesDown: number } } & LoadMemory;
 
 export async function recordReport(caller: Caller, report: ControlReport, memory: ReportMemory, now: Date = new Date()): Promise<void> {
   await caller.db.$transaction(async (tx) => {
@@ -18,6 +20,7 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
     if (report.refusals.length > 0 || report.refusalsDropped > 0) events.push(...(await recordRefusals(tx, caller, report.refusals, report.refusalsDropped, now)));
     if (report.tunnels.length > 0) events.push(...(await recordTunnels(tx, caller, report.tunnels, now)));
     if (report.logs.length > 0) await recordLogs(tx, caller, report.logs);
+    events.push(...(await recordHealth(tx, caller, report.health, now)), ...(await recordLoads(tx, caller, report.services, { memory, now })));
     for (const event of events) await publishLive(tx, caller.organisationId, event);
   });
 }
