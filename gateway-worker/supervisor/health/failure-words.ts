@@ -30,12 +30,13 @@ export function talkWords(error: unknown, awaited: string): string {
   return `broke the connection before ${awaited} (${messageOf(error)})`;
 }
 
-/** What the resolver said about a name; continues a sentence that begins with the name. */
-export function lookupWords(error: unknown): string {
-  const code = errnoOf(error);
-  if (code === "ENOTFOUND") return "does not resolve on this gateway; check the name and the gateway's DNS";
-  if (code === "EAI_AGAIN") return "could not be resolved: the gateway's DNS servers do not answer";
-  return `could not be resolved (${messageOf(error)})`;
+/** What a failed TLS handshake means; a whole clause. */
+export function handshakeWords(label: string, error: Error): string {
+  if (errnoOf(error) === "ECONNRESET") return `${label} reset the connection during the TLS handshake`;
+  if (/wrong version number|packet length too long|unknown protocol/i.test(error.message)) return `${label} does not speak TLS on this port`;
+  if (/certificate required|alert number 116/i.test(error.message)) return `${label} demands a client certificate, and a check has none; check it by TCP`;
+  const reason = "reason" in error && typeof error.reason === "string" ? error.reason : messageOf(error);
+  return `${label} ended the TLS handshake: ${reason}`;
 }
 
 /** The first `max` printable ASCII characters of what a peer sent, for use inside a sentence. */

@@ -2,18 +2,20 @@
  * One connection of one health check: connect, read and write under a single deadline for the whole check. The deadline destroys the
  * socket, so no check outlives it, whatever the peer does or leaves undone (T31).
  */
-import { lookup } from "node:dns/promises";
 import net from "node:net";
 import tls from "node:tls";
-import { isHostName } from "../../../contract/names.ts";
-import { connectWords, endpointText, lookupWords, ProbeFailure, talkWords } from "./failure-words.ts";
+import type { MemberNames } from "../../upstream/member-names.ts";
+import { connectWords, endpointText, handshakeWords, ProbeFailure, talkWords } from "./failure-words.ts";
 
-/** End of the whole check on the monotonic clock. */
+/** End of the whole check on the monotonic clock, or earlier when the runner stops. */
 export class CheckDeadline {
   readonly totalMs: number;
+  /** Aborted when nobody wants the result any more. */
+  readonly signal: AbortSignal | undefined;
   readonly #endsAt: number;
-  constructor(totalMs: number) {
+  constructor(totalMs: number, signal?: AbortSignal) {
     this.totalMs = totalMs;
+    this.signal = signal;
     this.#endsAt = performance.now() + totalMs;
   }
 
@@ -41,6 +43,11 @@ export class ProbeSocket {
   #failure: Error | undefined;
   #isEnded = false;
   #wake: (() => void) | undefined;
+  readonly #onReadable = (): void => this.#wake?.();
+  readonly #onEnd = (): void => {
+    this.#isEnded = true;
+    this.#wake?.();
+  };
 
   private constructor(socket: net.Socket, label: string, deadline: CheckDeadline) {
     this.deadline = deadline;
@@ -50,18 +57,20 @@ export class ProbeSocket {
   }
 
   /** Throws ProbeFailure `name` or `connect`. The caller calls `destroy` in the end. */
-  static async connect(endpoint: ProbeEndpoint, deadline: CheckDeadline): Promise<ProbeSocket> {
+  static async connect(endpoint: ProbeEndpoint, names: MemberNames, deadline: CheckDeadline): Promise<ProbeSocket> {
     const label = endpoint.label ?? endpointText(endpoint.host, endpoint.port);
-    const addresses = await addressesOf(endpoint.host, deadline);
+    const found = await names.addressesOf(endpoint.host, deadline.leftMs());
+    if (found.kind === "failed") throw new ProbeFailure("name", found.code === "backend-unresolved" ? `${found.detail}; check the name and the DNS of the gateway` : found.detail);
+    const addresses = found.addresses.slice(0, addressesMax);
     let failure: ProbeFailure | undefined;
     for (const [index, address] of addresses.entries()) {
       // Every address gets its part of the time that is left, so that a dead first one does not hide a live second one.
       const budgetMs = deadline.leftMs() / (addresses.length - index);
-      const outcome = await open(address, endpoint.port, budgetMs);
+      const outcome = await open({ address, port: endpoint.port, timeoutMs: budgetMs, signal: deadline.signal });
       if (outcome instanceof net.Socket) return new ProbeSocket(outcome, label, deadline);
-      failure = outcome === "timeout" ? new ProbeFailure("connect", `${label} did not accept a connection within ${Math.round(Math.max(budgetMs, 1))} ms`) : new ProbeFailure("connect", `${label} ${connectWords(outcome)}`, { cause: outcome });
+      failure = outcome === "timeout" ? new ProbeFailure("connect", `${label} did not accept a connection within ${addresses.length === 1 ? deadline.totalMs : Math.round(budgetMs)} ms`) : new ProbeFailure("connect", `${label} ${connectWords(outcome)}`, { cause: outcome });
     }
-    throw failure ?? new ProbeFailure("name", `${endpoint.host} resolves to no address on this gateway; check its DNS`);
+    throw failure ?? new ProbeFailure("name", `${endpoint.host} did not resolve on the gateway`);
   }
 
   /** The next bytes, or null when the peer has ended. Throws ProbeFailure `talk`; `awaited` says what for ("its greeting"). */
@@ -86,10 +95,16 @@ export class ProbeSocket {
     setTimeout(() => this.#socket.destroy(), 1_000).unref();
   }
 
+  /** The socket itself, for someone who reads it in another way and keeps the deadline himself. */
+  release(): net.Socket {
+    this.#unlisten();
+    return this.#socket;
+  }
+
   /** Puts TLS on the connection; certificates are judged afterwards (certificate.ts). Throws ProbeFailure `talk`. */
   async startTls(options: { context: tls.SecureContext; serverName: string | undefined; alpn?: string[] }): Promise<tls.TLSSocket> {
     const raw = this.#socket;
-    raw.removeAllListeners("readable").removeAllListeners("end");
+    this.#unlisten();
     const secure = tls.connect({
       socket: raw,
       secureContext: options.context,
@@ -118,9 +133,7 @@ export class ProbeSocket {
   }
 
   #listen(socket: net.Socket): void {
-    socket.on("readable", () => this.#wake?.());
-    socket.on("end", () => this.#end());
-    socket.on("close", () => this.#end());
+    socket.on("readable", this.#onReadable).on("end", this.#onEnd).on("close", this.#onEnd);
     socket.on("error", (error) => {
       this.#failure ??= error;
       socket.destroy();
@@ -128,9 +141,9 @@ export class ProbeSocket {
     });
   }
 
-  #end(): void {
-    this.#isEnded = true;
-    this.#wake?.();
+  /** The error handler stays: a socket without one would end the process. */
+  #unlisten(): void {
+    this.#socket.off("readable", this.#onReadable).off("end", this.#onEnd).off("close", this.#onEnd);
   }
 
   /** Waits for anything to happen on the socket; throws when the check's time is over. */
@@ -149,42 +162,17 @@ export class ProbeSocket {
   }
 }
 
-/** Numeric addresses of a host, in the resolver's order. Throws ProbeFailure `name`. */
-async function addressesOf(host: string, deadline: CheckDeadline): Promise<string[]> {
-  if (!isHostName(host)) return [host];
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ProbeFailure("name", `${host} could not be resolved within ${deadline.totalMs} ms; the gateway's DNS servers do not answer`)), deadline.leftMs());
-  });
-  try {
-    const found = await Promise.race([lookup(host, { all: true, order: "verbatim" }), late]);
-    return found.slice(0, addressesMax).map((entry) => entry.address);
-  } catch (error) {
-    throw error instanceof ProbeFailure ? error : new ProbeFailure("name", `${host} ${lookupWords(error)}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function open(address: string, port: number, timeoutMs: number): Promise<net.Socket | Error | "timeout"> {
+async function open(target: { address: string; port: number; timeoutMs: number; signal: AbortSignal | undefined }): Promise<net.Socket | Error | "timeout"> {
   return await new Promise((resolve) => {
-    const socket = net.connect({ host: address, port, noDelay: true });
+    const socket = net.connect({ host: target.address, port: target.port, noDelay: true, ...(target.signal ? { signal: target.signal } : {}) });
     const settle = (outcome: net.Socket | Error | "timeout"): void => {
       clearTimeout(timer);
       if (!(outcome instanceof net.Socket)) socket.destroy();
       resolve(outcome);
     };
-    const timer = setTimeout(() => settle("timeout"), timeoutMs);
+    const timer = setTimeout(() => settle("timeout"), target.timeoutMs);
     // The error handler stays: a late error of a destroyed attempt must not end the process.
     socket.on("error", (error) => settle(error));
     socket.once("connect", () => settle(socket));
   });
-}
-
-function handshakeWords(label: string, error: Error): string {
-  if ("code" in error && error.code === "ECONNRESET") return `${label} reset the connection during the TLS handshake`;
-  if (/wrong version number|packet length too long|unknown protocol/i.test(error.message)) return `${label} does not speak TLS on this port`;
-  const reason = /alert number (\d+)/.exec(error.message);
-  const text = "reason" in error && typeof error.reason === "string" ? error.reason : error.message.slice(0, 150);
-  return `${label} ended the TLS handshake: ${text}${reason ? ` (alert ${reason[1] ?? ""})` : ""}`;
 }

@@ -1,39 +1,50 @@
 /** One health check of one member, whatever its kind: a result with its cause in words, never an exception (S3-16 to S3-19, T31). */
 import type { HealthCheck } from "../../../contract/health-check.ts";
 import type { SnapshotMember } from "../../../contract/pool.ts";
-import { endpointText, ProbeFailure } from "./failure-words.ts";
+import { ProbeFailure } from "./failure-words.ts";
+import { probeHttp } from "./http.ts";
 import type { CheckResult } from "./member-state.ts";
+import type { ProbeMeans } from "./probe-means.ts";
 import { CheckDeadline } from "./probe-socket.ts";
+import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
+import { CertificateFailure, probeTls } from "./tls.ts";
 
 export type ActiveCheck = Exclude<HealthCheck, { kind: "none" }>;
 export type ProbeInput = {
   member: Pick<SnapshotMember, "name" | "host" | "port">;
   check: ActiveCheck;
-  /** The organisation's CA, PEM, one certificate each; used with the system's where the check lists no anchors. */
-  anchorsPem: readonly string[];
+  means: ProbeMeans;
+  /** Ends the check early; its result is then worth nothing. */
+  signal?: AbortSignal;
 };
 
-/** Takes at most `check.timeoutMs` and then a little; opens and closes its own sockets. */
+/** Takes at most `check.timeoutMs`; opens and closes its own sockets. */
 export async function probeMember(input: ProbeInput): Promise<CheckResult> {
-  const deadline = new CheckDeadline(input.check.timeoutMs);
   const { name } = input.member;
   try {
-    return await probe(input, deadline);
+    return await probe(input, new CheckDeadline(input.check.timeoutMs, input.signal));
   } catch (error) {
-    const reason = error instanceof ProbeFailure ? error.message : `the check itself failed: ${error instanceof Error ? error.message : "unknown error"}`;
-    return { state: "down", cause: `${name}: down; ${reason}`, certificate: null };
+    const reason = error instanceof ProbeFailure ? error.message : `the check could not be made: ${error instanceof Error ? error.message : "unknown error"}`;
+    return { state: "down", cause: `${name}: down; ${reason}`, certificate: error instanceof CertificateFailure ? error.certificate : null };
   }
 }
 
 async function probe(input: ProbeInput, deadline: CheckDeadline): Promise<CheckResult> {
-  const endpoint = { host: input.member.host, port: input.check.port ?? input.member.port };
-  const { check } = input;
+  const { check, means, member: { name, host, port } } = input;
+  const endpoint = { host, port: check.port ?? port };
+  const up = { state: "up" as const, cause: `${name}: up`, certificate: null };
   switch (check.kind) {
     case "tcp":
-      await probeTcp(endpoint, deadline);
-      return { state: "up", cause: `${input.member.name}: up`, certificate: null };
-    default:
-      throw new ProbeFailure("name", `${endpointText(endpoint.host, endpoint.port)} has a check of an unknown kind`);
+      await probeTcp(endpoint, means, deadline);
+      return up;
+    case "tls":
+      return { ...up, certificate: await probeTls(endpoint, check, means, deadline) };
+    case "http": {
+      const { problem, certificate } = await probeHttp(endpoint, check, means, deadline);
+      return problem === undefined ? { ...up, certificate } : { state: "down", cause: `${name}: down; ${problem}`, certificate };
+    }
+    case "smtp":
+      return await probeSmtp({ name, endpoint, check, means, deadline });
   }
 }

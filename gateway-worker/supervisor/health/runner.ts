@@ -2,10 +2,12 @@
  * Checks the members of all pools of this gateway, each in its own place of its interval, and keeps what is believed about each
  * (S3-16 to S3-19, N6). It owns its timers and the sockets of running checks; `stop` ends both.
  */
+import { setMaxListeners } from "node:events";
 import type { MemberHealth } from "../../../contract/health-check.ts";
 import type { SnapshotMember, SnapshotPool } from "../../../contract/pool.ts";
 import { type CheckResult, MemberState, type Moment } from "./member-state.ts";
 import { type ActiveCheck, type ProbeInput, probeMember } from "./probe.ts";
+import { ProbeMeans } from "./probe-means.ts";
 import { firstDelayMs, nextStart, phaseOf } from "./schedule.ts";
 
 export type HealthRunnerOptions = {
@@ -43,6 +45,9 @@ export class HealthRunner {
   readonly #options: HealthRunnerOptions;
   #watched = new Map<string, Watched>();
   #anchorsPem: readonly string[];
+  #means: ProbeMeans;
+  /** Ends the checks under way when the runner stops. */
+  readonly #abort = new AbortController();
   #ordinal = 0;
   #running = 0;
   readonly #queue: { watched: Watched; run: number }[] = [];
@@ -51,12 +56,14 @@ export class HealthRunner {
   constructor(options: HealthRunnerOptions) {
     this.#options = options;
     this.#anchorsPem = options.anchorsPem ?? [];
+    this.#means = new ProbeMeans(this.#anchorsPem);
+    setMaxListeners(0, this.#abort.signal);
   }
 
   /** Checks the members of these pools from now on. Members that stay (same id, host and port) keep their state and their place in the interval. */
   watch(pools: readonly SnapshotPool[], options: { anchorsPem?: readonly string[] } = {}): void {
     if (this.#isStopped) return;
-    this.#anchorsPem = options.anchorsPem ?? this.#anchorsPem;
+    this.#useAnchors(options.anchorsPem);
     const before = this.#watched;
     this.#watched = new Map();
     const fresh: Watched[] = [];
@@ -80,6 +87,7 @@ export class HealthRunner {
     this.#isStopped = true;
     for (const watched of this.#watched.values()) this.#forget(watched);
     this.#queue.length = 0;
+    this.#abort.abort();
   }
 
   all(): MemberHealth[] {
@@ -110,6 +118,12 @@ export class HealthRunner {
     const watched = this.#watched.get(memberId);
     if (!watched || this.#isStopped || watched.pool.healthCheck.kind !== "none" || watched.state.health.state !== "up") return;
     this.#report(watched, watched.state.become("up", uncheckedCause(watched), this.#moment()));
+  }
+
+  #useAnchors(anchorsPem: readonly string[] | undefined): void {
+    if (!anchorsPem || anchorsPem.join("") === this.#anchorsPem.join("")) return;
+    this.#anchorsPem = anchorsPem;
+    this.#means = new ProbeMeans(anchorsPem, this.#means.names);
   }
 
   #add(kept: Watched | undefined, pool: SnapshotPool, member: SnapshotMember, fresh: Watched[]): Watched {
@@ -179,7 +193,7 @@ export class HealthRunner {
     this.#running += 1;
     const startedAt = performance.now();
     try {
-      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, anchorsPem: this.#anchorsPem });
+      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, means: this.#means, signal: this.#abort.signal });
       if (run === watched.run && !this.#isStopped) this.#checked(watched, check, result, performance.now() - startedAt);
     } finally {
       this.#running -= 1;
