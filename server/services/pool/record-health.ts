@@ -29,14 +29,16 @@ async function store(tx: Tx, caller: Caller, health: readonly MemberHealth[], no
   const column = <T>(pick: (one: MemberHealth) => T): T[] => health.map(pick);
   const notLater = (at: string): Date => new Date(Math.min(Date.parse(at), now.getTime()));
   return await tx.$queryRaw<Stored[]>(Prisma.sql`
-    WITH told AS (
+    WITH mine AS (
+      SELECT DISTINCT p.id FROM "Pool" p JOIN "VirtualService" s ON s."poolId" = p.id AND s."organisationId" = p."organisationId" JOIN "VirtualServiceGateway" g ON g."serviceId" = s.id
+       WHERE p."organisationId" = ${caller.organisationId}::uuid AND g."gatewayId" = ${caller.actor.id}::uuid
+    ), told AS (
       SELECT t.*, m."poolId" AS pool
         FROM unnest(${column((h) => h.memberId)}::uuid[], ${column((h) => h.state)}::text[], ${column((h) => h.cause)}::text[], ${column((h) => notLater(h.since))}::timestamptz[],
                     ${column((h) => (h.checkedAt === null ? null : notLater(h.checkedAt)))}::timestamptz[], ${column((h) => h.tookMs)}::float8[], ${column((h) => (h.certificate === null ? null : JSON.stringify(h.certificate)))}::jsonb[])
              AS t(member, state, cause, since, checked, took, certificate)
         JOIN "PoolMember" m ON m.id = t.member
-        JOIN "Pool" p ON p.id = m."poolId" AND p."organisationId" = ${caller.organisationId}::uuid
-       WHERE EXISTS (SELECT 1 FROM "VirtualService" s JOIN "VirtualServiceGateway" g ON g."serviceId" = s.id WHERE s."poolId" = p.id AND s."organisationId" = ${caller.organisationId}::uuid AND g."gatewayId" = ${caller.actor.id}::uuid)
+        JOIN mine ON mine.id = m."poolId"
     ), known AS (
       SELECT told.*, h.state AS "stateBefore", h.cause AS "causeBefore", h.certificate AS "certificateBefore", coalesce(e.state, 'unknown') AS "lastEvent"
         FROM told
@@ -52,8 +54,8 @@ async function store(tx: Tx, caller: Caller, health: readonly MemberHealth[], no
       ON CONFLICT ("gatewayId", "memberId") DO UPDATE SET state = EXCLUDED.state, cause = EXCLUDED.cause, since = EXCLUDED.since, "checkedAt" = EXCLUDED."checkedAt", "tookMs" = EXCLUDED."tookMs", certificate = EXCLUDED.certificate
     )
     SELECT member AS "memberId", pool AS "poolId", ("stateBefore" IS DISTINCT FROM state OR "causeBefore" IS DISTINCT FROM cause OR "certificateBefore" IS DISTINCT FROM certificate) AS "isNews",
-           EXISTS (SELECT 1 FROM event WHERE event."memberId" = member) AS "isEvent"
-      FROM known`);
+           event."memberId" IS NOT NULL AS "isEvent"
+      FROM known LEFT JOIN event ON event."memberId" = member`);
 }
 
 async function prune(tx: Tx, memberIds: readonly string[]): Promise<void> {
