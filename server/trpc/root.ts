@@ -10,9 +10,11 @@ import { gatewayRouter } from "./routers/gateway.ts";
 import { guideRouter } from "./routers/guide.ts";
 import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
+import { poolRouter } from "./routers/pool.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
 import { userRouter } from "./routers/user.ts";
+import { virtualServiceRouter } from "./routers/virtual-service.ts";
 
 export const appRouter = router({
   site: siteRouter,
@@ -21,6 +23,8 @@ export const appRouter = router({
   agentGroup: agentGroupRouter,
   agent: agentRouter,
   policy: policyRouter,
+  pool: poolRouter,
+  virtualService: virtualServiceRouter,
   certificate: certificateRouter,
   bundle: bundleRouter,
   user: userRouter,

@@ -4,11 +4,12 @@ import { Prisma, type Db, type Tx } from "../../db.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import { sealPurpose } from "../certificate/store.ts";
 import { openKey } from "../seal.ts";
+import { type ServicesByGateway, servicesOfGateways } from "./services.ts";
 
 const columns = {
   id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true, isFipsOnly: true, forwardLogs: true,
   organisation: { select: { id: true, trustDomain: true } },
-  listeners: { orderBy: { ordinal: "asc" }, select: { id: true, address: true, port: true, directServerId: true, directPort: true, limits: true } },
+  listeners: { orderBy: { ordinal: "asc" }, select: { id: true, address: true, port: true, directServerId: true, directPort: true, limits: true, acceptProxy: true } },
   servers: { select: { server: { select: { id: true, name: true, kind: true, isAgentSite: true, names: true, ports: true, addresses: true } } } },
 } satisfies Prisma.GatewaySelect;
 type GatewayRow = Prisma.GatewayGetPayload<{ select: typeof columns }>;
@@ -20,10 +21,11 @@ export async function buildSnapshots(db: Db, organisationId: string, gatewayIds:
     const { rootPem, issuingPem } = await trustAnchors(tx, organisationId);
     const imported = await importedCertificates(tx, organisationId, gateways);
     const policies = await policiesOf(tx, organisationId);
+    const services = await servicesOfGateways(tx, organisationId, gateways.map((gateway) => gateway.id));
     const built = new Map<string, Snapshot | Error>();
     for (const gateway of gateways) {
       try {
-        built.set(gateway.id, assemble(gateway, { anchors: [rootPem, issuingPem], imported, policies, now }));
+        built.set(gateway.id, assemble(gateway, { anchors: [rootPem, issuingPem], imported, policies, services, now }));
       } catch (error) {
         built.set(gateway.id, error instanceof Error ? error : new Error(String(error)));
       }
@@ -32,10 +34,11 @@ export async function buildSnapshots(db: Db, organisationId: string, gatewayIds:
   }, { isolationLevel: Prisma.TransactionIsolationLevel.RepeatableRead });
 }
 
-type Shared = { anchors: string[]; imported: Map<string, ListenerCertificate>; policies: PolicyRow[]; now: Date };
+type Shared = { anchors: string[]; imported: Map<string, ListenerCertificate>; policies: PolicyRow[]; services: ServicesByGateway; now: Date };
 
 function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
   const certificate = listenerCertificateOf(gateway, shared.imported);
+  const algorithms = gateway.isFipsOnly ? "fips" : "standard";
   return snapshot.parse({
     format: snapshotFormat,
     revision: gateway.revision,
@@ -45,9 +48,10 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
     gatewayName: gateway.name,
     trustDomain: gateway.organisation.trustDomain,
     clientTrustAnchorsPem: shared.anchors,
-    listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate, gateway.isFipsOnly ? "fips" : "standard")),
+    listeners: gateway.listeners.map((listener) => listenerOf(listener, certificate, algorithms)),
     servers: gateway.servers.map(({ server }) => server),
     policies: shared.policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.some((named) => named.gatewayId === gateway.id), groupIds: policy.groups.map((group) => group.groupId) })),
+    ...shared.services.partOf(gateway.id, algorithms),
     drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
     forwardsLogs: gateway.forwardLogs,
     maxStaleMs: null,
@@ -55,9 +59,9 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
 }
 
 function listenerOf(listener: GatewayRow["listeners"][number], certificate: ListenerCertificate, algorithms: TunnelListener["algorithms"]): unknown {
-  const { id, address, port, directServerId, directPort } = listener;
+  const { id, address, port, directServerId, directPort, acceptProxy } = listener;
   const mode = directServerId !== null && directPort !== null ? { kind: "direct", serverId: directServerId, port: directPort } : { kind: "connect" };
-  return { id, address, port, mode, certificate, algorithms, limits: listenerLimits.parse(listener.limits ?? {}) };
+  return { id, address, port, mode, certificate, algorithms, acceptProxy, limits: listenerLimits.parse(listener.limits ?? {}) };
 }
 
 function listenerCertificateOf(gateway: GatewayRow, imported: Shared["imported"]): ListenerCertificate {
