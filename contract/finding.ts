@@ -3,15 +3,15 @@ import { z } from "zod";
 
 export const findingCodes = [
   // Names and certificates
-  "name-not-covered", "member-name-not-covered", "member-certificate-unverifiable", "member-verification-off", "intermediate-missing", "certificate-expiring", "certificate-expired", "client-certificate-anchors-missing", "service-name-changed", "stamp-name-is-member", "stamp-name-missing",
+  "name-not-covered", "member-name-not-covered", "member-certificate-unverifiable", "member-verification-off", "intermediate-missing", "certificate-expiring", "certificate-expired", "client-certificate-anchors-missing", "service-name-changed", "service-certificate-missing", "stamp-name-is-member", "stamp-name-missing", "stamp-name-not-taken",
   // Balancing
-  "round-robin-session-bound", "session-bound-spread", "persistence-missing", "persistence-behind-shared-address", "second-set-cookie", "weights-ignored", "weight-all-zero", "pool-without-members", "pool-single-member", "no-member-enabled", "fail-over-order-equal",
+  "round-robin-session-bound", "session-bound-spread", "persistence-missing", "persistence-behind-shared-address", "second-set-cookie", "weights-ignored", "weight-all-zero", "pool-without-members", "pool-single-member", "no-member-enabled",
   // Health
   "health-check-missing", "smtp-check-stops-at-banner", "check-weaker-than-service", "check-timeout-too-long",
   // Listeners and neighbours
-  "service-on-no-gateway", "member-is-own-listener", "decryption-before-tunnel", "proxy-header-not-sent", "proxy-header-both", "plain-http-service", "http-needs-decryption", "persistence-needs-http", "load-balancer-hides-client",
+  "service-on-no-gateway", "service-name-taken", "listener-taken", "member-is-own-listener", "decryption-before-tunnel", "proxy-header-not-sent", "proxy-header-not-expected", "proxy-header-both", "plain-http-service", "http-needs-decryption", "persistence-needs-http", "load-balancer-hides-client",
   // Reach
-  "management-server-in-internet-site", "agent-outside-policies", "pin-not-served", "agents-bound-to-one-name", "gateway-version-unsupported",
+  "management-server-in-internet-site", "agent-outside-policies", "pin-not-served", "agents-bound-to-one-name", "certificate-proxy", "gateway-version-unsupported", "agent-version-unsupported",
 ] as const;
 export const findingCode = z.enum(findingCodes);
 export type FindingCode = z.infer<typeof findingCode>;

@@ -92,7 +92,7 @@ export const serviceStats = z.object({ load: serviceLoad, perGateway: z.array(z.
 /** A service as it would be saved, with its pool as it would be saved; `id` when it exists already. */
 export const servicePlanInput = z.strictObject({ ...serviceSettings.shape, id: z.uuid().optional(), version: z.number().int().optional(), poolId: z.uuid().optional(), pool: poolCreate.optional() });
 /** Would a client that was built with `name` see a name warning when this member answers, and what cures it (N5, S3-47 to S3-55). */
-export const nameVerdict = z.object({ name: z.string(), member: z.string(), presents: z.string(), isCovered: z.boolean(), sentence: z.string(), cures: z.array(z.object({ kind: z.enum(["wildcard", "san", "re-encrypt"]), sentence: z.string() })) });
+export const nameVerdict = z.object({ name: z.string(), member: z.string(), presents: z.string(), /** False: nobody has seen the certificate yet; isCovered then says nothing. */ isKnown: z.boolean(), isCovered: z.boolean(), sentence: z.string(), cures: z.array(z.object({ kind: z.enum(["wildcard", "san", "re-encrypt"]), sentence: z.string() })) });
 export const servicePlan = z.object({ findings: z.array(finding), verdicts: z.array(nameVerdict), shares: z.array(z.object({ name: z.string(), share: z.number() })), sentence: z.string() });
 /** Look at the certificates that members present now, from the console. */
 export const memberCertificatesInput = z.strictObject({ members: z.array(z.strictObject({ name: z.string().max(80), host, port })).min(1).max(50), serverName: host.nullable().default(null) });
