@@ -82,6 +82,7 @@ export class EngineProcess {
 
   /** Sends a question; resolves with its answer, rejects when the engine dies or does not answer. */
   async ask(question: WithoutId<EngineQuestion>, timeoutMs = answerTimeoutMs): Promise<EngineAnswer> {
+    if (!this.#child?.connected) throw new Error(`${this.#label} is not running`);
     const id = this.#nextId++;
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settle(id, new Error(`${this.#label} gave no answer to ${question.kind} in ${timeoutMs} ms`)), timeoutMs);

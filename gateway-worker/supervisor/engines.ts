@@ -229,7 +229,7 @@ export class EngineGroup {
   }
 
   async #feedHttp(engine: EngineProcess): Promise<void> {
-    if (!this.#inForce || this.#isDraining || this.#http.isFed(engine)) return;
+    if (!this.#inForce || this.#isDraining || engine !== this.#http.process || this.#http.isFed(engine)) return;
     await this.#feedSnapshot(engine, await prepare(engine, { snapshot: forHttpEngine(this.#inForce.snapshot), certificates: [], httpSocket: this.#http.socketPath(this.#inForce.snapshot) }));
     this.#http.fed(engine);
   }
@@ -243,9 +243,11 @@ export class EngineGroup {
   async #commit({ engine, id }: Pick<Prepared, "engine" | "id">): Promise<void> {
     const more = this.#told.get(engine.index) === engine.pid ? [] : (this.#options.onFeed?.(engine.index) ?? []);
     this.#told.set(engine.index, engine.pid);
+    // Before, so that no client meets a member that is down; behind it again, because kept clients belong to a service that must be known.
     for (const command of more) engine.tell(command);
-    await engine.ask({ kind: "commit", prepared: id ?? 0 });
+    const committed = engine.ask({ kind: "commit", prepared: id ?? 0 });
     for (const command of more) engine.tell(command);
+    await committed;
   }
 
   #reported(engine: EngineProcess, report: EngineReport): void {
