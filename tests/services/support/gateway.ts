@@ -4,7 +4,8 @@ import { poolFields, snapshotMember, type SnapshotPool, snapshotPool } from "../
 import { z } from "zod";
 import { serviceLimits, snapshotService, type SnapshotService } from "../../../contract/virtual-service.ts";
 import type { Issued } from "../../support/pki.ts";
-import { GatewayBench, type Runtime } from "../../support/gateway-bench.ts";
+import type { Snapshot } from "../../../contract/snapshot.ts";
+import type { Runtime } from "../../support/gateway-bench.ts";
 import { freePort } from "../../support/sockets.ts";
 
 export type MemberInput = Partial<z.input<typeof snapshotMember>> & { port: number };
@@ -23,7 +24,7 @@ export function makePool(input: PoolInput): SnapshotPool {
 }
 
 /** Puts the service into the bench's snapshot (not applied yet) on a free port, or on the one given. */
-export async function addService(bench: GatewayBench, input: ServiceInput): Promise<Served> {
+export async function addService(bench: { snapshot: Snapshot }, input: ServiceInput): Promise<Served> {
   const { pool: poolInput, certificates = [], limits, ...rest } = input;
   const pool = makePool(poolInput);
   const port = rest.port ?? (await freePort());
