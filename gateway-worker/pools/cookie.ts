@@ -4,17 +4,16 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 
-/** Longest value looked at; what `sealMember` writes has 72 characters. */
-export const cookieTextMax = 128;
-
 /** `expiresAt`: milliseconds since 1970 after which the cookie is ignored; null: never. */
 export type SealedMember = { serviceId: string; memberId: string; expiresAt: number | null };
 
 const nonceBytes = 12;
 const tagBytes = 16;
-/** Version, member id, expiry and a zero: always the same length, so that the length tells nothing, and a multiple of 3 in all, so that each value has one spelling. */
-const plainBytes = 1 + 16 + 8 + 1;
-const sealedText = new RegExp(`^[A-Za-z0-9_-]{${((nonceBytes + plainBytes + tagBytes) / 3) * 4}}$`);
+/** Version, member id, expiry: always the same length, so that the length tells nothing either. */
+const plainBytes = 1 + 16 + 8;
+/** Characters of a sealed member, all of `A-Za-z0-9_-`. */
+export const sealedMemberLength = Math.ceil(((nonceBytes + plainBytes + tagBytes) * 4) / 3);
+const sealedText = new RegExp(`^[A-Za-z0-9_-]{${sealedMemberLength}}$`);
 const version = 1;
 
 /** Seals a member into text that a cookie can carry (base64url). `keyBase64`: the service's persistenceKey, 32 bytes. */
@@ -30,8 +29,11 @@ export function sealMember(keyBase64: string, { serviceId, memberId, expiresAt }
 
 /** The member id that this service's key sealed and that is not over; undefined for anything else: forged, foreign, expired, malformed, too long. Never throws on a text. */
 export function openMember(keyBase64: string, text: string, serviceId: string, nowMs: number): string | undefined {
-  if (text.length > cookieTextMax || !sealedText.test(text)) return undefined;
-  const plain = decrypt(cookieKey(keyBase64), Buffer.from(text, "base64url"), serviceId);
+  if (text.length !== sealedMemberLength || !sealedText.test(text)) return undefined;
+  const sealed = Buffer.from(text, "base64url");
+  // The last character has bits to spare: only the one spelling that was written counts.
+  if (sealed.toString("base64url") !== text) return undefined;
+  const plain = decrypt(cookieKey(keyBase64), sealed, serviceId);
   if (plain === undefined || plain.readUInt8(0) !== version || !(plain.readDoubleBE(17) > nowMs)) return undefined;
   return plain.toString("hex", 1, 17).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
