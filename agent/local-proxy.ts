@@ -77,7 +77,8 @@ async function connect(client: net.Socket, head: string, options: LocalProxyOpti
     options.log.info("local proxy: connected", { server: authority(target.host, target.port), via: routeName(route), connection: upstream.progress.connectionId });
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
     // The upstream is a net.Socket or a TLSSocket, which is one.
-    new Splice(client, client, upstream.socket as net.Socket, { onBytes: () => {}, onHalfClose: () => {}, onSpliceEnd: () => {} }).start();
+    const server = upstream.socket as net.Socket;
+    new Splice({ client, clientRaw: client, server, serverRaw: server, owner: { onBytes: () => {}, onHalfClose: () => {}, onSpliceEnd: () => {} } }).start();
   } catch (error) {
     const failure = asAgentError(error, "lan-unreachable");
     options.log.warn("local proxy: could not connect", { server: authority(target.host, target.port), code: failure.code, detail: failure.message });

@@ -26,6 +26,8 @@ export class Splice {
   readonly server: Leg;
   /** The TCP socket beneath the client's TLS, for resets. */
   readonly clientRaw: net.Socket;
+  /** The same of the server's side. */
+  readonly serverRaw: net.Socket;
   readonly owner: SpliceOwner;
   #end: SpliceEnd = "closed";
   #clientEnded = false;
@@ -33,11 +35,12 @@ export class Splice {
   #isOver = false;
 
   /** Both sockets must have been paused, with an error handler, and allow half-open. Call `start` when the first bytes may flow. */
-  constructor(client: net.Socket, clientRaw: net.Socket, server: net.Socket, owner: SpliceOwner) {
-    this.client = client;
-    this.clientRaw = clientRaw;
-    this.server = server;
-    this.owner = owner;
+  constructor(given: { client: net.Socket; clientRaw: net.Socket; server: net.Socket; serverRaw: net.Socket; owner: SpliceOwner }) {
+    this.client = given.client;
+    this.clientRaw = given.clientRaw;
+    this.server = given.server;
+    this.serverRaw = given.serverRaw;
+    this.owner = given.owner;
   }
 
   start(): void {
@@ -59,7 +62,7 @@ export class Splice {
   close(): void {
     if (this.#isOver) return;
     resetSocket(this.client, this.clientRaw);
-    resetSocket(this.server);
+    resetSocket(this.server, this.serverRaw);
     this.#finish();
   }
 

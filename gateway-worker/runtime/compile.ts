@@ -10,6 +10,8 @@ import { buildRouteTable } from "../routing/match.ts";
 import type { RouteTable } from "../routing/match.ts";
 import { buildPolicyTable } from "./policy.ts";
 import type { PolicyTable } from "./policy.ts";
+import { compileServices } from "./service-plan.ts";
+import type { CompiledFront } from "./service-plan.ts";
 
 export type CompiledListener = {
   listener: TunnelListener;
@@ -28,6 +30,8 @@ export type Compiled = {
   anchorsPem: string[];
   /** Subjects of the trust anchors, as `X509Certificate.subject` writes them. */
   anchorNames: Set<string>;
+  /** Where the virtual services listen. */
+  fronts: CompiledFront[];
 };
 
 export type CompileResult = { kind: "compiled"; compiled: Compiled } | { kind: "refused"; problems: SnapshotProblem[] };
@@ -40,10 +44,11 @@ export function compile(snapshot: Snapshot, certificates: ListenerCertificatePem
   checkAddresses(snapshot.listeners, report);
   checkServers(snapshot, report);
   const listeners = snapshot.listeners.map((listener, index) => compileListener(listener, `listeners[${index}]`, { certificates, routes, report }));
+  const fronts = compileServices(snapshot, report);
   if (problems.length > 0) return { kind: "refused", problems: problems.slice(0, 200) };
   return {
     kind: "compiled",
-    compiled: { snapshot, listeners: listeners.filter((listener) => listener !== undefined), routes, policies: buildPolicyTable(snapshot.policies), anchorsPem: snapshot.clientTrustAnchorsPem, anchorNames },
+    compiled: { snapshot, listeners: listeners.filter((listener) => listener !== undefined), routes, policies: buildPolicyTable(snapshot.policies), anchorsPem: snapshot.clientTrustAnchorsPem, anchorNames, fronts },
   };
 }
 

@@ -5,6 +5,7 @@
 import { connectionsThatFit, descriptorLimit } from "../net/descriptor-limit.ts";
 import type { ListenerLimits } from "../../contract/snapshot.ts";
 
+export type AdmissionLimits = Pick<ListenerLimits, "handshakesMax" | "handshakesPerSourceMax" | "connectionsMax">;
 export type AdmissionVerdict = "admitted" | "source-limit" | "gateway-full";
 
 /** A connection whose handshake is not finished. `makeRoom` ends it when it has had its chance, and returns whether it did. */
@@ -26,23 +27,35 @@ export class Admission {
     this.#engines = engines;
   }
 
-  /** Called at accept, before anything is read. When every place is taken, the oldest gives way if it had time enough. */
-  admit(address: string, limits: ListenerLimits, nowMs: number): AdmissionVerdict {
+  /**
+   * Called at accept, before anything is read. When every place is taken, the oldest gives way if it had time enough.
+   * `address` null: a balancer whose PROXY header will name the source; it is counted by `named`.
+   */
+  admit(address: string | null, limits: AdmissionLimits, nowMs: number): AdmissionVerdict {
     if (this.connections >= this.#connectionsMax(limits) + answeredReserve) return "gateway-full";
-    if ((this.#bySource.get(address) ?? 0) >= this.#share(limits.handshakesPerSourceMax)) return "source-limit";
+    if (address !== null && (this.#bySource.get(address) ?? 0) >= this.#share(limits.handshakesPerSourceMax)) return "source-limit";
     return this.#pending.size < this.#share(limits.handshakesMax) || this.#oldestMakesRoom(nowMs) ? "admitted" : "gateway-full";
   }
 
   /** Counts an admitted connection until `handshakeOver` and `connectionOver`. */
-  enter(connection: Pending, address: string): void {
-    this.#bySource.set(address, (this.#bySource.get(address) ?? 0) + 1);
+  enter(connection: Pending, address: string | null): void {
+    if (address !== null) this.#bySource.set(address, (this.#bySource.get(address) ?? 0) + 1);
     this.#pending.add(connection);
     this.connections += 1;
   }
 
+  /** The PROXY header of an admitted connection named its source, which counts from now on. False: that source has too many unfinished handshakes. */
+  named(address: string, limits: AdmissionLimits): boolean {
+    const count = (this.#bySource.get(address) ?? 0) + 1;
+    if (count > this.#share(limits.handshakesPerSourceMax)) return false;
+    this.#bySource.set(address, count);
+    return true;
+  }
+
   /** The handshake is done or the connection gone: it no longer counts as unfinished. */
-  handshakeOver(connection: Pending, address: string): void {
+  handshakeOver(connection: Pending, address: string | null): void {
     this.#pending.delete(connection);
+    if (address === null) return;
     const ofSource = (this.#bySource.get(address) ?? 1) - 1;
     if (ofSource > 0) this.#bySource.set(address, ofSource);
     else this.#bySource.delete(address);
@@ -53,12 +66,12 @@ export class Admission {
   }
 
   /** True when a connection that is already counted must be answered with 503. */
-  isOver(limits: ListenerLimits): boolean {
+  isOver(limits: AdmissionLimits): boolean {
     return this.connections > this.#connectionsMax(limits);
   }
 
   /** True when the next connection would be over the limit. */
-  isFull(limits: ListenerLimits): boolean {
+  isFull(limits: AdmissionLimits): boolean {
     return this.connections >= this.#connectionsMax(limits);
   }
 
@@ -67,7 +80,12 @@ export class Admission {
     return oldest?.makeRoom(nowMs) ?? false;
   }
 
-  #connectionsMax(limits: ListenerLimits): number {
+  /** This engine's part of a limit of the whole gateway. */
+  shareOf(limit: number): number {
+    return this.#share(limit);
+  }
+
+  #connectionsMax(limits: AdmissionLimits): number {
     return Math.max(1, Math.min(this.#share(limits.connectionsMax), this.#fitting - answeredReserve));
   }
 

@@ -251,7 +251,7 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
       server.write(early);
       this.onBytes(early.length, true);
     }
-    this.#splice = new Splice(socket, this.#raw, server, this);
+    this.#splice = new Splice({ client: socket, clientRaw: this.#raw, server, serverRaw: server, owner: this });
     this.#splice.start();
   }
 

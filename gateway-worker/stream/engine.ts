@@ -6,8 +6,7 @@ import type net from "node:net";
 import type { AccessPage } from "../../contract/access.ts";
 import type { LogLine, SnapshotProblem } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
-import type { Snapshot } from "../../contract/snapshot.ts";
-import type { EngineReport, ListenerCertificatePem } from "../engine-messages.ts";
+import type { EngineCommand, EngineReport } from "../engine-messages.ts";
 import { DeadlineWheel } from "../net/deadline.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
 import { RefusalQueue } from "../observe/refusals.ts";
@@ -20,6 +19,8 @@ import { Admission } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import { peerOf, StreamListener } from "./listener.ts";
 import { PeerCertificates } from "./peer-certificate.ts";
+import type { ServiceConnection } from "./service-connection.ts";
+import { Services } from "./services.ts";
 import { proveSecureContext } from "./tls.ts";
 
 type Plan = { id: number; compiled: Compiled; kept: Map<string, CompiledListener>; started: StreamListener[] };
@@ -42,7 +43,8 @@ export class Engine {
   /** Called when a refusal waits to be reported. */
   readonly refusalWaits: () => void;
   readonly accessOf = (kind: "agent" | "bundle", id: string): ReturnType<AccessTable<Connection>["get"]> => this.access.get(kind, id);
-  readonly #connections = new Set<Connection>();
+  readonly services = new Services(this);
+  readonly #connections = new Set<{ cut: () => void }>();
   readonly #tunnels = new Set<Connection>();
   readonly #listeners = new Map<string, StreamListener>();
   /** Removed listeners whose connections still live. */
@@ -57,7 +59,7 @@ export class Engine {
   }
 
   /** Compiles, proves the TLS material and binds new listeners. Nothing serves yet. Returns every problem; none means ready to commit. */
-  async prepare(id: number, snapshot: Snapshot, certificates: ListenerCertificatePem[]): Promise<SnapshotProblem[]> {
+  async prepare(id: number, { snapshot, certificates, httpSocket }: Pick<Extract<EngineCommand, { kind: "prepare" }>, "snapshot" | "certificates" | "httpSocket">): Promise<SnapshotProblem[]> {
     this.#forgetPlan();
     const result = compile(snapshot, certificates);
     if (result.kind === "refused") return result.problems;
@@ -71,8 +73,9 @@ export class Engine {
       if (this.#listeners.has(key)) plan.kept.set(key, listener);
       else problems.push(...(await this.#bind(plan, listener, index)));
     }
+    problems.push(...(await this.services.prepare(compiled, httpSocket)));
     if (problems.length > 0) this.#forgetPlan();
-    return problems;
+    return problems.slice(0, 200);
   }
 
   /** Swaps to the plan with this id. Returns the revision now in force. */
@@ -92,7 +95,8 @@ export class Engine {
       this.#listeners.set(StreamListener.key(listener.compiled), listener);
       listener.commit();
     }
-    this.log("info", `serving revision ${plan.compiled.snapshot.revision} on ${plan.compiled.listeners.map(({ listener }) => `${listener.address} port ${listener.port}`).join(", ")}`);
+    this.services.commit();
+    this.log("info", `serving revision ${plan.compiled.snapshot.revision} on ${plan.compiled.listeners.map(({ listener }) => `${listener.address} port ${listener.port}`).join(", ")}${servicesText(plan.compiled)}`);
     return plan.compiled.snapshot.revision;
   }
 
@@ -110,6 +114,7 @@ export class Engine {
     this.isDraining = true;
     this.#forgetPlan();
     for (const [key, listener] of this.#listeners) this.#retire(key, listener);
+    this.services.close();
     if (this.#connections.size === 0) return 0;
     let timer: NodeJS.Timeout | undefined;
     let cut = 0;
@@ -137,6 +142,25 @@ export class Engine {
     raw.on("error", () => {}).destroy();
     this.#turnedAway(verdict, listener, from.source);
     return undefined;
+  }
+
+  /** Counts a connection of a virtual service, which was admitted, until `leave`. */
+  enter(connection: ServiceConnection, address: string | null): void {
+    this.admission.enter(connection, address);
+    this.#connections.add(connection);
+    connection.start();
+  }
+
+  leave(connection: ServiceConnection): void {
+    this.#connections.delete(connection);
+    this.admission.connectionOver();
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Reports a refusal of a virtual service. */
+  refuse(refusal: Omit<Parameters<RefusalQueue["add"]>[0], "listenerId" | "agentId">): void {
+    this.refusals.add({ ...refusal, listenerId: null, agentId: null });
+    this.refusalWaits();
   }
 
   tunnelOpened(connection: Connection): void {
@@ -184,9 +208,7 @@ export class Engine {
       refusalsDropped: dropped,
       tunnels: this.ledger.take(this.wheel.nowMs),
       logs: this.#logs.splice(0),
-      services: [],
-      dials: [],
-      sticky: [],
+      ...this.services.takeReport(),
     };
   }
 
@@ -205,6 +227,7 @@ export class Engine {
   #forgetPlan(): void {
     for (const listener of this.#plan?.started ?? []) listener.close();
     this.#plan = undefined;
+    this.services.abort();
   }
 
   #retire(key: string, listener: StreamListener): void {
@@ -218,6 +241,10 @@ export class Engine {
     this.refusals.add({ code, detail, connectionId: nextConnectionId(), source, listenerId: listener.compiled.listener.id, serverName: null, target: null, agentId: null, certificate: null });
     this.refusalWaits();
   }
+}
+
+function servicesText({ fronts }: Compiled): string {
+  return fronts.length === 0 ? "" : `, services on ${fronts.map(({ table }) => `${table.address} port ${table.port}`).join(", ")}`;
 }
 
 /** The source address without the port: what limits count by. */

@@ -45,7 +45,7 @@ function reportSoon(): void {
 async function obey(command: EngineCommand): Promise<void> {
   switch (command.kind) {
     case "prepare":
-      return send({ kind: "prepared", id: command.id, problems: await engine.prepare(command.id, command.snapshot, command.certificates) });
+      return send({ kind: "prepared", id: command.id, problems: await engine.prepare(command.id, command) });
     case "commit":
       return send({ kind: "committed", id: command.id, revision: engine.commit(command.prepared) });
     case "abort":
@@ -53,9 +53,11 @@ async function obey(command: EngineCommand): Promise<void> {
     case "access":
       return send({ kind: "access-applied", id: command.id, tunnelsEnded: engine.takeAccess(command.page, command.isFull) });
     case "members":
+      return engine.services.setMembers(command);
     case "sticky":
+      return engine.services.pools.learn(command.entries);
     case "cut-member":
-      return;
+      return engine.services.cutMember(command.memberId);
     case "drain":
       return send({ kind: "drained", id: command.id, tunnelsCut: await engine.drain(command.timeoutMs) });
     case "seen":

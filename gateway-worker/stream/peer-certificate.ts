@@ -28,6 +28,8 @@ export type PeerCertificate = {
   /** An issuer in the chain that is no CA. */
   hasNonCaIssuer: boolean;
   summary: CertificateSummary;
+  /** The leaf's DER. */
+  der: Buffer;
 };
 
 /** Entries kept; an agent's certificate takes about 2 kB. */
@@ -90,6 +92,7 @@ function readPeerCertificate(fingerprint: string, leaf: Peer): PeerCertificate {
     isSelfIssued: first.issuer === first.subject,
     hasNonCaIssuer: issuers.some((issuer) => !issuer.ca),
     summary: summarise(fingerprint, first),
+    der: first.raw,
   };
 }
 

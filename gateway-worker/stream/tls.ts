@@ -7,11 +7,18 @@ import type { CompiledListener } from "../runtime/compile.ts";
 
 /** The part that can be renewed on a listening server with `setSecureContext`. */
 export function secureContextOptions(listener: CompiledListener, anchorsPem: string[]): tls.SecureContextOptions {
-  const isRestricted = listener.listener.algorithms === "fips";
+  return contextOptions({ chainPem: listener.chainPem, keyPem: listener.keyPem, algorithms: listener.listener.algorithms }, anchorsPem);
+}
+
+export type Presented = { chainPem: string; keyPem: string; algorithms: "standard" | "fips" };
+
+/** What every TLS context that faces clients has in common (H11). `anchorsPem` null: no client certificates are asked for. */
+export function contextOptions(presented: Presented, anchorsPem: string[] | null): tls.SecureContextOptions {
+  const isRestricted = presented.algorithms === "fips";
   return {
-    cert: listener.chainPem,
-    key: listener.keyPem,
-    ca: anchorsPem,
+    cert: presented.chainPem,
+    key: presented.keyPem,
+    ...(anchorsPem === null ? {} : { ca: anchorsPem }),
     minVersion: "TLSv1.2",
     ciphers: isRestricted ? approvedCiphers : ciphers,
     ecdhCurve: isRestricted ? "P-256:P-384" : "X25519:P-256:P-384",

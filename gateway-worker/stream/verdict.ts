@@ -25,19 +25,30 @@ export type VerdictInput = {
 };
 
 export function judge(input: VerdictInput): Verdict {
-  const { peer, nowMs } = input;
+  const { peer } = input;
   const refuse = (code: RefusalCode, detail: string): Verdict => ({ kind: "refused", code, detail: detail.slice(0, 500), peer });
   if (!peer) return refuse("certificate-missing", "the client presented no certificate");
-  const from = new Date(peer.validFromMs).toISOString();
-  const until = new Date(peer.validToMs).toISOString();
-  if (!input.isAuthorized) return refuse(...chainRefusal(input, peer, from, until));
+  const problem = chainProblem(input, peer);
+  return problem ? refuse(...problem) : judgeIdentity(input, peer, refuse);
+}
+
+export type ChainInput = Pick<VerdictInput, "isAuthorized" | "authorizationError" | "nowMs"> & { compiled: Pick<Compiled, "snapshot" | "anchorNames"> };
+
+/** What is wrong with a client's chain, whoever the client is; undefined when it may be believed. */
+export function chainProblem(input: ChainInput, peer: PeerCertificate): [RefusalCode, string] | undefined {
+  const from = isoTime(peer.validFromMs);
+  const until = isoTime(peer.validToMs);
+  if (!input.isAuthorized) return chainRefusal(input, peer, from, until);
   // A resumed session was verified when it began: the clock has moved on since (STACK section 0, rule 7).
-  if (nowMs >= peer.validToMs) return refuse("certificate-expired", `the certificate or one of its issuers expired at ${until}`);
-  if (nowMs < peer.validFromMs) return refuse("certificate-not-yet-valid", `the certificate or one of its issuers is valid from ${from}`);
-  if (peer.weak !== undefined) return refuse("certificate-weak", peer.weak);
-  if (peer.isCa) return refuse("certificate-purpose", "the certificate is a CA's, not an agent's");
-  if (!peer.isForClients) return refuse("certificate-purpose", "the certificate's extended key usage lacks clientAuth");
-  return judgeIdentity(input, peer, refuse);
+  if (input.nowMs >= peer.validToMs) return ["certificate-expired", `the certificate or one of its issuers expired at ${until}`];
+  if (input.nowMs < peer.validFromMs) return ["certificate-not-yet-valid", `the certificate or one of its issuers is valid from ${from}`];
+  if (peer.weak !== undefined) return ["certificate-weak", peer.weak];
+  if (peer.isCa) return ["certificate-purpose", "the certificate is a CA's, not a client's"];
+  return peer.isForClients ? undefined : ["certificate-purpose", "the certificate's extended key usage lacks clientAuth"];
+}
+
+function isoTime(ms: number): string {
+  return Number.isNaN(ms) ? "a date that cannot be read" : new Date(ms).toISOString();
 }
 
 function judgeIdentity(input: VerdictInput, peer: PeerCertificate, refuse: (code: RefusalCode, detail: string) => Verdict): Verdict {
@@ -87,7 +98,7 @@ const byError: Record<string, RefusalCode> = {
 const noIssuer = new Set(["UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]);
 
 /** The handshake refused the chain: which code says best why. Only names the reason; nothing here can admit anybody. */
-function chainRefusal(input: VerdictInput, peer: PeerCertificate, from: string, until: string): [RefusalCode, string] {
+function chainRefusal(input: ChainInput, peer: PeerCertificate, from: string, until: string): [RefusalCode, string] {
   const error = input.authorizationError;
   const code = byError[error];
   if (code === "certificate-expired") return [code, `the certificate or one of its issuers expired at ${until}`];
@@ -99,7 +110,7 @@ function chainRefusal(input: VerdictInput, peer: PeerCertificate, from: string, 
   return ["certificate-invalid-chain", `the chain of ${peer.summary.subject} breaks a rule of RFC 5280 section 6: ${error}`];
 }
 
-function issuerRefusal(input: VerdictInput, peer: PeerCertificate, error: string): [RefusalCode, string] {
+function issuerRefusal(input: ChainInput, peer: PeerCertificate, error: string): [RefusalCode, string] {
   const { snapshot, anchorNames } = input.compiled;
   if (peer.hasNonCaIssuer) return ["certificate-invalid-chain", `an issuer in the chain of ${peer.summary.subject} is no CA (${error})`];
   const claimsOurs = peer.identity?.trustDomain === snapshot.trustDomain && peer.identity.organisationId === snapshot.organisationId;

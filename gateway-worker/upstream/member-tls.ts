@@ -71,9 +71,10 @@ export class MemberDialer {
     return { kind: "failed", code: isAnyTimeout ? "backend-timeout" : "backend-refused", detail: `${member.name}: ${failures.join("; ") || "the client left before the dial"}` };
   }
 
-  /** Throws when the anchors of the service cannot be used; called before a snapshot is put in force. */
+  /** Throws when TLS does not take the service's own anchors; called before a snapshot is put in force. */
   prove(service: SnapshotService): void {
-    if (service.mode === "tls-reencrypt") this.#makeContext(service);
+    const { verify } = service.memberTls;
+    if (service.mode === "tls-reencrypt" && verify.kind === "anchors" && verify.anchorsPem.length > 0) this.#makeContext(service);
   }
 
   async #connected(raw: net.Socket, address: string, options: MemberOptions): Promise<MemberSocket | MemberFailure> {
