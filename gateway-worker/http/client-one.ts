@@ -1,0 +1,253 @@
+/**
+ * HTTP/1.x towards clients: the runtime's strict parser reads, the head is judged, requests run one after the other. What the parser
+ * refuses is answered and the connection closed; nothing behind a refused byte is looked at.
+ */
+import http from "node:http";
+import type net from "node:net";
+import type { RefusalCode } from "../../contract/error-codes.ts";
+import { answerBytes } from "./answer.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { ClientSide, ResponseHead } from "./client-side.ts";
+import type { Exchange } from "./exchange.ts";
+import { connectionNames } from "./member-fields.ts";
+import { pairs } from "./member-one.ts";
+import { headBytesMax, judgeOne } from "./request-head.ts";
+import type { RawFields } from "./request-head.ts";
+
+/** Requests sent ahead that wait for their turn. Browsers send none ahead; more is an attempt to make us hold memory. */
+const waitingMax = 64;
+/** An idle connection between requests; the service's idle deadline where that is shorter. */
+const keepAliveMaxMs = 60_000;
+/** How often slow heads are looked for. */
+const checkMs = 500;
+
+const ownerOf = Symbol("client connection");
+type OwnedSocket = net.Socket & { [ownerOf]?: ClientOne };
+
+/** One parser front per set of deadlines: the runtime keeps them per server. */
+const servers = new Map<string, http.Server>();
+
+function serverFor(headTimeoutMs: number, keepAliveMs: number): http.Server {
+  const key = `${headTimeoutMs} ${keepAliveMs}`;
+  const known = servers.get(key);
+  if (known) return known;
+  const server = http.createServer({
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+    maxHeaderSize: headBytesMax,
+    headersTimeout: headTimeoutMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: checkMs,
+    noDelay: true,
+    optimizeEmptyRequests: true,
+    shouldUpgradeCallback: (request: http.IncomingMessage) => of(request.socket)?.mayUpgrade(request) ?? false,
+  } as http.ServerOptions);
+  // Fields are counted by us: the runtime would drop what is too much without a word.
+  server.maxHeadersCount = 0;
+  // A client that ends its sending side after a request still wants the response.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const take = (request: http.IncomingMessage, response: http.ServerResponse): void => of(request.socket)?.take(request, response);
+  server.on("request", take).on("checkContinue", take).on("checkExpectation", take);
+  server.on("upgrade", (request: http.IncomingMessage, socket: net.Socket, first: Buffer) => of(socket)?.upgrade(request, first));
+  server.on("connect", (request: http.IncomingMessage, socket: net.Socket) => of(socket)?.fail("http-malformed", "CONNECT is not offered here", 405));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: net.Socket) => of(socket)?.parserFailed(error));
+  servers.set(key, server);
+  // Only what is in use stays; services with changed deadlines leave theirs behind.
+  if (servers.size > 200) for (const [old, { connections }] of Array.from(servers, ([name, one]) => [name, one as unknown as { connections?: number }] as const)) if (old !== key && !connections) servers.delete(old);
+  return server;
+}
+
+function of(socket: net.Socket | null): ClientOne | undefined {
+  return (socket as OwnedSocket | null)?.[ownerOf];
+}
+
+type Waiting = { request: http.IncomingMessage; response: http.ServerResponse };
+
+export class ClientOne {
+  readonly #connection: ClientConnection;
+  readonly #waiting: Waiting[] = [];
+  #current: Exchange | undefined;
+  #hasFailed = false;
+  #isBusy = false;
+  #isRequestComplete = true;
+
+  constructor(connection: ClientConnection) {
+    this.#connection = connection;
+    const { limits } = connection.service;
+    (connection.socket as OwnedSocket)[ownerOf] = this;
+    serverFor(limits.headTimeoutMs, Math.min(limits.idleTimeoutMs, keepAliveMaxMs)).emit("connection", connection.socket);
+  }
+
+  take(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.#connection.isClosing && !this.#isBusy) return void this.#connection.linger();
+    if (this.#waiting.length >= waitingMax) return this.fail("http-flood", `more than ${waitingMax} requests were sent ahead`);
+    request.on("error", () => undefined);
+    response.on("error", () => undefined);
+    this.#waiting.push({ request, response });
+    if (!this.#isBusy) this.#next();
+  }
+
+  /** Only a WebSocket handshake that nothing is before changes protocols; any other Upgrade is an ordinary request without that field. */
+  mayUpgrade(request: http.IncomingMessage): boolean {
+    const { headers, httpVersion, method, rawHeaders } = request;
+    const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+    return !this.#isBusy && method === "GET" && httpVersion === "1.1" && !hasBody && headers.upgrade?.toLowerCase() === "websocket" && connectionNames(rawHeaders).has("upgrade");
+  }
+
+  upgrade(request: http.IncomingMessage, first: Buffer): void {
+    const { socket } = this.#connection;
+    if (first.length > 0) socket.unshift(first);
+    const response = new http.ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on("error", () => undefined).once("finish", () => this.#connection.linger());
+    this.#isBusy = true;
+    this.#start(request, response, "websocket");
+  }
+
+  /** What the parser did not take. A complete request before it is still answered. */
+  parserFailed(error: NodeJS.ErrnoException): void {
+    if (error.code === "ECONNRESET" || error.code === "EPIPE") return void this.#connection.destroy();
+    // Bytes behind a request that was the last one: nobody reads them.
+    if (error.code === "HPE_CLOSED_CONNECTION") return this.#lastBytes();
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return this.fail("http-timeout", "the request's head did not arrive in time");
+    if (error.code === "HPE_HEADER_OVERFLOW") return this.fail("http-head-too-large", `the head has more than ${headBytesMax} bytes`);
+    if (error.code === "HPE_CHUNK_EXTENSIONS_OVERFLOW") return this.fail("http-malformed", "the chunk extensions are too long");
+    this.fail("http-malformed", `the parser refused it: ${(error as { reason?: string }).reason ?? error.message}`.slice(0, 300));
+  }
+
+  /** Answers and closes. A response under way for an earlier, complete request is let through instead; then the connection closes. */
+  fail(code: RefusalCode, detail: string, status?: number): void {
+    const { socket, id } = this.#connection;
+    if (this.#hasFailed || socket.destroyed) return;
+    this.#hasFailed = true;
+    this.#connection.isClosing = true;
+    this.#waiting.length = 0;
+    // The body of the current request is what was refused: its exchange answers, if it still can.
+    if (this.#current && !this.#isRequestComplete) return this.#current.refuse(code, detail, status);
+    this.#connection.refused(code, detail);
+    if (this.#isBusy) return;
+    if (socket.writable) socket.write(answerBytes(code, id, status));
+    this.#connection.linger();
+  }
+
+  #lastBytes(): void {
+    this.#connection.isClosing = true;
+    if (!this.#isBusy) this.#connection.linger();
+  }
+
+  exchangeOver(): void {
+    // The response's own close event goes on with the next request.
+  }
+
+  close(): void {
+    if (!this.#isBusy) this.#connection.socket.destroy();
+  }
+
+  #next(): void {
+    const waiting = this.#waiting.shift();
+    if (!waiting) return;
+    this.#isBusy = true;
+    waiting.response.once("close", () => this.#responded(waiting.request));
+    this.#start(waiting.request, waiting.response, null);
+  }
+
+  #start(request: http.IncomingMessage, response: http.ServerResponse, upgrade: string | null): void {
+    const verdict = judgeOne({ version: request.httpVersion, method: request.method ?? "", url: request.url ?? "", fields: request.rawHeaders });
+    const side = new OneSide(this.#connection, request, response);
+    if (verdict.kind === "refused") {
+      this.#isBusy = false;
+      response.removeAllListeners("close");
+      return this.fail(verdict.code, verdict.detail, verdict.status);
+    }
+    this.#isRequestComplete = request.complete || verdict.head.framing.kind === "none";
+    if (!this.#isRequestComplete) request.once("end", () => (this.#isRequestComplete = true));
+    this.#current = this.#connection.run({ head: verdict.head, side, upgrade });
+  }
+
+  #responded(request: http.IncomingMessage): void {
+    this.#isBusy = false;
+    this.#current = undefined;
+    if (this.#connection.isClosing || !request.complete) this.#connection.linger();
+    else this.#next();
+  }
+}
+
+class OneSide implements ClientSide {
+  readonly #connection: ClientConnection;
+  readonly #request: http.IncomingMessage;
+  readonly #response: http.ServerResponse;
+
+  constructor(connection: ClientConnection, request: http.IncomingMessage, response: http.ServerResponse) {
+    this.#connection = connection;
+    this.#request = request;
+    this.#response = response;
+  }
+
+  get body(): http.IncomingMessage {
+    return this.#request;
+  }
+  get isBodyComplete(): boolean {
+    return this.#request.complete;
+  }
+  get hasResponded(): boolean {
+    return this.#response.headersSent;
+  }
+
+  trailers(): RawFields {
+    return this.#request.rawTrailers;
+  }
+
+  inform(status: number, fields: RawFields): void {
+    const { socket } = this.#connection;
+    // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
+    if (this.#request.httpVersion === "1.0" || !socket.writable) return;
+    const lines = pairs(withoutLength(fields)).map(([name, text]) => `${name}: ${text}\r\n`);
+    socket.write(Buffer.from(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? "Interim"}\r\n${lines.join("")}\r\n`, "latin1"));
+  }
+
+  respond({ status, reason, fields, hasBody, closes }: ResponseHead): void {
+    const response = this.#response;
+    if (closes || this.#connection.isClosing) response.shouldKeepAlive = false;
+    // A response to HEAD and a 304 may say how long the body would be; a 204 never (RFC 9110 section 8.6).
+    const lines = status === 204 ? withoutLength(fields) : fields;
+    response.writeHead(status, reason === "" ? (http.STATUS_CODES[status] ?? "") : reason, lines);
+    // Head and first bytes in one packet where they come together; a body that lets wait does not hold up its head.
+    if (hasBody) setImmediate(() => response.flushHeaders());
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk);
+  }
+
+  finish(trailers: RawFields): void {
+    if (trailers.length > 0 && this.#response.chunkedEncoding) this.#response.addTrailers(pairs(trailers));
+    this.#response.end();
+  }
+
+  cut(): void {
+    this.#connection.socket.destroy();
+  }
+
+  onDrain(listener: () => void): void {
+    this.#response.on("drain", listener);
+  }
+
+  onClose(listener: () => void): void {
+    this.#response.once("close", listener);
+  }
+
+  switchProtocols(fields: RawFields): net.Socket {
+    const { socket } = this.#connection;
+    this.#response.removeAllListeners("finish");
+    this.#response.detachSocket(socket);
+    const lines = pairs(fields).map(([name, text]) => `${name}: ${text}\r\n`);
+    socket.write(Buffer.from(`HTTP/1.1 101 Switching Protocols\r\n${lines.join("")}\r\n`, "latin1"));
+    return socket;
+  }
+}
+
+function withoutLength(fields: RawFields): string[] {
+  return pairs(fields).filter(([name]) => name.toLowerCase() !== "content-length").flat();
+}
