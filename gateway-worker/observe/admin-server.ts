@@ -34,13 +34,16 @@ export type AdminView = {
 
 export class AdminServer {
   readonly #view: () => AdminView;
+  /** What the request being answered sees: one look for all metrics. */
+  #latest: AdminView;
   readonly #registry = new Registry();
   readonly #server: http.Server;
 
   constructor(view: () => AdminView) {
     this.#view = view;
-    registerMetrics(this.#registry, view);
-    registerServiceMetrics(this.#registry, view);
+    this.#latest = view();
+    registerMetrics(this.#registry, () => this.#latest);
+    registerServiceMetrics(this.#registry, () => this.#latest);
     this.#server = http.createServer({ maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
       this.#answer(request.method ?? "", request.url ?? "", response).catch(() => response.destroy());
     });
@@ -68,8 +71,9 @@ export class AdminServer {
 
   async #answer(method: string, url: string, response: ServerResponse): Promise<void> {
     if (method !== "GET" && method !== "HEAD") return reply(response, 405, "text/plain", "only GET\n");
-    const view = this.#view();
     if (url === "/healthz") return reply(response, 200, "text/plain", "up\n");
+    const view = this.#view();
+    this.#latest = view;
     if (url === "/readyz") return reply(response, view.notReady === null ? 200 : 503, "text/plain", `${[view.notReady ?? "ready", ...view.notes].join("\n")}\n`);
     if (url === "/status") return reply(response, 200, "application/json", `${JSON.stringify(view)}\n`);
     if (url === "/metrics") return reply(response, 200, this.#registry.contentType, await this.#registry.metrics());

@@ -1,0 +1,170 @@
+/** Virtual services from the console's form to bytes through an enrolled gateway: health and its history, restarts, a console that is away. */
+import "../support/with-database.ts";
+import { randomBytes } from "node:crypto";
+import net from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serviceCreate } from "../../contract/service-objects.ts";
+import { ControlBench, type Worker } from "../support/control-bench.ts";
+import { type CountingServer, countingServer, freePort, until } from "../support/sockets.ts";
+
+let bench: ControlBench;
+let gateway: { id: string; port: number };
+let worker: Worker;
+const members = new Map<string, CountingServer>();
+
+beforeAll(async () => {
+  bench = await ControlBench.start();
+  gateway = await bench.gateway();
+  worker = bench.worker({ token: await bench.token(gateway.id), environment: { SALLYPORT_ENGINES: "2" } });
+  await worker.serving();
+});
+afterAll(async () => {
+  await bench.close();
+  for (const member of members.values()) await member.close();
+});
+
+/** A member that says its name to whoever connects, and echoes. */
+async function startMember(name: string, port?: number): Promise<number> {
+  const server = await countingServer((socket) => {
+    socket.write(`${name}\n`);
+    socket.pipe(socket);
+  }, port === undefined ? {} : { port });
+  members.set(name, server);
+  return server.port;
+}
+
+async function stopMember(name: string): Promise<number> {
+  const { port = 0 } = members.get(name) ?? {};
+  await members.get(name)?.close();
+  return port;
+}
+
+type Made = { id: string; port: number; name: string; memberIds: Map<string, string>; poolId: string };
+
+/** Makes a `tcp` service on the gateway, as the console's form does, over these members. */
+async function makeService(ports: Record<string, number>, change: { pool?: object; persistence?: object } = {}): Promise<Made> {
+  const { createService } = await import("../../server/services/virtual-service/create.ts");
+  const port = await freePort();
+  const name = `service ${randomBytes(3).toString("hex")}`;
+  const pool = {
+    name: `${name} pool`, scheduling: "failover", healthCheck: { kind: "tcp", intervalMs: 500, timeoutMs: 300, rise: 1, fall: 2 }, passiveCheck: null,
+    members: Object.entries(ports).map(([member, memberPort]) => ({ name: member, host: "127.0.0.1", port: memberPort })), ...change.pool,
+  };
+  const input = serviceCreate.parse({ name, gatewayIds: [gateway.id], address: "127.0.0.1", port, mode: "tcp", protocol: "tcp", pool, ...(change.persistence ? { persistence: change.persistence } : {}) });
+  const { id } = await createService(bench.caller, input);
+  const { poolId } = await bench.db.virtualService.findUniqueOrThrow({ where: { id } });
+  const rows = await bench.db.poolMember.findMany({ where: { poolId } });
+  await applied();
+  return { id, port, name, poolId, memberIds: new Map(rows.map((row) => [row.name, row.id])) };
+}
+
+async function applied(): Promise<void> {
+  await until(async () => {
+    const row = await bench.db.gateway.findUniqueOrThrow({ where: { id: gateway.id } });
+    if (row.refusedRevision === row.revision) throw new Error(`refused: ${JSON.stringify(row.problems)}`);
+    return row.appliedRevision === row.revision;
+  }, "the gateway runs what the console wants", 15_000);
+}
+
+/** Connects as a client; resolves with the first line, or with "" when the connection ends without one. */
+async function visit(port: number): Promise<string> {
+  return await new Promise((resolve) => {
+    let text = "";
+    const socket = net.connect({ host: "127.0.0.1", port });
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.on("error", () => {}).on("close", () => resolve(text.trim()));
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes("\n")) socket.destroy();
+    });
+  });
+}
+
+const stateOf = async (memberId: string | undefined): Promise<string | undefined> => (await bench.db.memberHealth.findFirst({ where: { memberId: memberId ?? "", gatewayId: gateway.id } }))?.state;
+
+describe("a member's health", () => {
+  it("reaches console, log and metrics with its cause, as a row of history per change [S3-18] [N6]", { timeout: 60_000 }, async () => {
+    const service = await makeService({ one: await startMember("one"), two: await startMember("two") });
+    const one = service.memberIds.get("one");
+    await until(async () => (await stateOf(one)) === "up", "the first check is told");
+    const port = await stopMember("one");
+    await until(async () => (await stateOf(one)) === "down", "the outage is told", 10_000);
+    const events = await bench.db.memberHealthEvent.findMany({ where: { memberId: one ?? "" }, orderBy: { id: "asc" } });
+    expect(events).toMatchObject([{ before: "unknown", state: "up" }, { before: "up", state: "down", gatewayId: gateway.id, poolId: service.poolId, cause: expect.stringMatching(/one: down; .*refused/) as string }]);
+    expect(worker.output).toContain(events[1]?.cause);
+    const metrics = await (await fetch(`${await worker.admin()}/metrics`)).text();
+    expect(metrics).toContain(`sallyport_member_up{pool="${service.name} pool",member="one"} 0`);
+    expect(metrics).toContain(`sallyport_member_up{pool="${service.name} pool",member="two"} 1`);
+    expect(metrics).toContain(`sallyport_service_connections{service="${service.name}"} 0`);
+    await startMember("one", port);
+    await until(async () => (await stateOf(one)) === "up", "it is up again", 10_000);
+    expect(await bench.db.memberHealthEvent.count({ where: { memberId: one ?? "" } })).toBe(3);
+  });
+
+  it("that changed while the console was away is told once it is back, newest state only [S3-18]", { timeout: 60_000 }, async () => {
+    const service = await makeService({ away: await startMember("away") });
+    const member = service.memberIds.get("away");
+    await until(async () => (await stateOf(member)) === "up", "it is known");
+    await bench.stopControl();
+    const port = await stopMember("away");
+    await worker.until((view) => view.members.some((one) => one.memberId === member && one.state === "down"), "the gateway sees it");
+    await bench.restartControl();
+    await until(async () => (await stateOf(member)) === "down", "the console hears of it", 30_000);
+    await startMember("away", port);
+    await until(async () => (await stateOf(member)) === "up", "and of the next change", 10_000);
+  });
+});
+
+describe("a service made in the console", () => {
+  it("serves through an enrolled gateway at once, goes over to the next member when one is down, and its numbers come back [S2-13] [S3-60]", { timeout: 60_000 }, async () => {
+    const service = await makeService({ first: await startMember("first"), second: await startMember("second") });
+    expect(await visit(service.port)).toBe("first");
+    const port = await stopMember("first");
+    await until(async () => (await stateOf(service.memberIds.get("first"))) === "down", "it is down", 10_000);
+    // Connections land on both engines: each has to know.
+    for (let turn = 0; turn < 20; turn += 1) expect(await visit(service.port)).toBe("second");
+    await startMember("first", port);
+    await until(async () => (await stateOf(service.memberIds.get("first"))) === "up", "it is up", 10_000);
+    await until(async () => (await visit(service.port)) === "first", "clients are back on it");
+    await until(async () => ((await bench.db.serviceLoad.findFirst({ where: { serviceId: service.id } }))?.load as { opened?: number } | undefined)?.opened === 22, "the console has the numbers", 5_000).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}: ${JSON.stringify(await bench.db.serviceLoad.findFirst({ where: { serviceId: service.id } }))}`);
+    });
+    expect(await bench.db.serviceSample.count({ where: { serviceId: service.id } })).toBeGreaterThan(0);
+  });
+
+  it("stays with the member in use when it does not fail back, also over a restart of the gateway [S3-60] [N12]", { timeout: 90_000 }, async () => {
+    const service = await makeService({ left: await startMember("left"), stays: await startMember("stays") }, { pool: { failsBack: false } });
+    expect(await visit(service.port)).toBe("left");
+    const port = await stopMember("left");
+    await until(async () => (await stateOf(service.memberIds.get("left"))) === "down", "it is down", 10_000);
+    expect(await visit(service.port)).toBe("stays");
+    await startMember("left", port);
+    await until(async () => (await stateOf(service.memberIds.get("left"))) === "up", "it is up", 10_000);
+    for (let turn = 0; turn < 10; turn += 1) expect(await visit(service.port)).toBe("stays");
+    await restart("SIGTERM");
+    for (let turn = 0; turn < 10; turn += 1) expect(await visit(service.port)).toBe("stays");
+  });
+
+  it("keeps clients on their member while the gateway is killed, starts again and the console is away [S3-41] [S3-42] [N12]", { timeout: 90_000 }, async () => {
+    const ports = Object.fromEntries(await Promise.all(["a", "b", "c", "d"].map(async (name) => [name, await startMember(name)] as const)));
+    const service = await makeService(ports, { pool: { scheduling: "weighted-round-robin" }, persistence: { kind: "source-address" } });
+    const mine = await visit(service.port);
+    expect(mine).toMatch(/^[abcd]$/);
+    for (let turn = 0; turn < 10; turn += 1) expect(await visit(service.port)).toBe(mine);
+    await until(async () => (await import("node:fs")).existsSync(`${worker.stateDir}/sticky.json`), "the kept client is on disk");
+    await bench.stopControl();
+    await restart("SIGKILL");
+    expect((await worker.ready()).text).toMatch(/the console is not connected/);
+    for (let turn = 0; turn < 10; turn += 1) expect(await visit(service.port)).toBe(mine);
+    await bench.restartControl();
+    await worker.until((view) => view.channel.state === "subscribed", "the console is back", 30_000);
+    expect(await visit(service.port)).toBe(mine);
+  });
+});
+
+async function restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  worker.signal(signal);
+  await worker.exited;
+  worker = bench.worker({ stateDir: worker.stateDir, environment: { SALLYPORT_ENGINES: "2" } });
+  await worker.serving();
+}
