@@ -3,7 +3,8 @@
 import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId, useState } from "react";
 import { cx } from "./cx.ts";
 
-type FieldProps = { label: string; hint?: ReactNode; error?: string | undefined; isOptional?: boolean };
+/** `notes` stand below hint and error: findings of the planner, or why a value was filled in. */
+type FieldProps = { label: string; hint?: ReactNode; error?: string | undefined; isOptional?: boolean; notes?: ReactNode };
 
 /** Ids that tie label, hint and error to the control. */
 function useFieldIds({ hint, error }: Pick<FieldProps, "hint" | "error">) {
@@ -12,7 +13,7 @@ function useFieldIds({ hint, error }: Pick<FieldProps, "hint" | "error">) {
   return { id, control: { id, "aria-invalid": error ? true : undefined, "aria-describedby": described === "" ? undefined : described } as const };
 }
 
-function Frame({ id, label, hint, error, isOptional, children }: FieldProps & { id: string; children: ReactNode }) {
+function Frame({ id, label, hint, error, isOptional, notes, children }: FieldProps & { id: string; children: ReactNode }) {
   return (
     <div className="flex flex-col gap-1.5">
       <label htmlFor={id} className="text-[13px] font-medium">
@@ -26,6 +27,7 @@ function Frame({ id, label, hint, error, isOptional, children }: FieldProps & { 
         </p>
       )}
       {error && <FieldError id={`${id}-error`} text={error} />}
+      {notes}
     </div>
   );
 }
@@ -38,28 +40,28 @@ export function FieldError({ id, text }: { id?: string; text: string }) {
   );
 }
 
-export function TextField({ label, hint, error, isOptional = false, isMono = false, className, ...rest }: FieldProps & { isMono?: boolean } & InputHTMLAttributes<HTMLInputElement>) {
+export function TextField({ label, hint, error, isOptional = false, notes, isMono = false, className, ...rest }: FieldProps & { isMono?: boolean } & InputHTMLAttributes<HTMLInputElement>) {
   const { id, control } = useFieldIds({ hint, error });
   return (
-    <Frame {...{ id, label, hint, error, isOptional }}>
+    <Frame {...{ id, label, hint, error, isOptional, notes }}>
       <input {...rest} {...control} className={cx("control", isMono && "font-mono text-[13px]", className)} autoComplete={rest.autoComplete ?? "off"} spellCheck={false} />
     </Frame>
   );
 }
 
-export function TextAreaField({ label, hint, error, isOptional = false, isMono = false, ...rest }: FieldProps & { isMono?: boolean } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+export function TextAreaField({ label, hint, error, isOptional = false, notes, isMono = false, ...rest }: FieldProps & { isMono?: boolean } & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   const { id, control } = useFieldIds({ hint, error });
   return (
-    <Frame {...{ id, label, hint, error, isOptional }}>
+    <Frame {...{ id, label, hint, error, isOptional, notes }}>
       <textarea rows={3} {...rest} {...control} className={cx("control resize-y", isMono && "font-mono text-[13px]")} spellCheck={!isMono} />
     </Frame>
   );
 }
 
-export function SelectField({ label, hint, error, isOptional = false, children, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
+export function SelectField({ label, hint, error, isOptional = false, notes, children, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
   const { id, control } = useFieldIds({ hint, error });
   return (
-    <Frame {...{ id, label, hint, error, isOptional }}>
+    <Frame {...{ id, label, hint, error, isOptional, notes }}>
       <select {...rest} {...control} className="control">
         {children}
       </select>
@@ -67,7 +69,7 @@ export function SelectField({ label, hint, error, isOptional = false, children, 
   );
 }
 
-export function CheckField({ label, hint, ...rest }: { label: ReactNode; hint?: ReactNode } & InputHTMLAttributes<HTMLInputElement>) {
+export function CheckField({ label, hint, notes, ...rest }: { label: ReactNode; hint?: ReactNode; notes?: ReactNode } & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId();
   return (
     <div className="flex items-start gap-2.5">
@@ -81,28 +83,33 @@ export function CheckField({ label, hint, ...rest }: { label: ReactNode; hint?: 
             {hint}
           </p>
         )}
+        {notes}
       </div>
     </div>
   );
 }
 
-/** One of a few choices, each with what it means. */
-export function RadioField<V extends string>({ legend, hint, name, value, onChange, options, error }: { legend: string; hint?: ReactNode; name: string; value: V; onChange: (value: V) => void; options: { value: V; label: string; hint?: ReactNode }[]; error?: string | undefined }) {
+export type Choice<V extends string> = { value: V; label: string; hint?: ReactNode; /** Why it cannot be chosen now; it is shown all the same. */ refused?: string | null };
+
+/** One of a few choices, each with what it means. What cannot be chosen stays readable, with its reason. */
+export function RadioField<V extends string>({ legend, hint, name, value, onChange, options, error, notes }: { legend: string; hint?: ReactNode; name: string; value: V; onChange: (value: V) => void; options: Choice<V>[]; error?: string | undefined; notes?: ReactNode }) {
   const id = useId();
   return (
     <fieldset className="flex flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
       <legend className="mb-1.5 text-[13px] font-medium">{legend}</legend>
       {hint && <p className="text-[13px] text-ink-3">{hint}</p>}
       {options.map((option) => (
-        <label key={option.value} className={cx("flex items-start gap-2.5 rounded-md border px-3 py-2", value === option.value ? "border-accent bg-accent-tint" : "border-line hover:bg-sunken")}>
-          <input type="radio" name={name} value={option.value} checked={value === option.value} onChange={() => onChange(option.value)} className="mt-1 accent-accent" />
+        <label key={option.value} className={cx("flex items-start gap-2.5 rounded-md border px-3 py-2", value === option.value ? "border-accent bg-accent-tint" : "border-line", !option.refused && value !== option.value && "hover:bg-sunken")}>
+          <input type="radio" name={name} value={option.value} disabled={Boolean(option.refused)} checked={value === option.value} onChange={() => onChange(option.value)} className="mt-1 accent-accent" />
           <span className="min-w-0">
-            <span className="font-medium">{option.label}</span>
-            {option.hint && <span className="block text-[13px] text-ink-2">{option.hint}</span>}
+            <span className={cx("font-medium", option.refused && "text-ink-3")}>{option.label}</span>
+            {option.hint && <span className={cx("block text-[13px]", option.refused ? "text-ink-3" : "text-ink-2")}>{option.hint}</span>}
+            {option.refused && <span className="mt-0.5 block text-[13px] text-ink-2">Not possible here: {option.refused}</span>}
           </span>
         </label>
       ))}
       {error && <FieldError id={`${id}-error`} text={error} />}
+      {notes}
     </fieldset>
   );
 }
@@ -125,4 +132,24 @@ export function NumbersField({ value, onChange, ...rest }: FieldProps & { value:
     onChange(next.split(/[\s,]+/).filter((part) => part !== "").map(Number));
   };
   return <TextField {...rest} isMono inputMode="numeric" value={text} onChange={(event) => change(event.target.value)} />;
+}
+
+/** A whole number; an empty field is null where that means something, and NaN, which the schema names, where it does not. */
+export function NumberField({ value, onChange, isNullable = false, factor = 1, ...rest }: FieldProps & { value: number | null | undefined; onChange: (value: number | null) => void; isNullable?: boolean; /** Shown value times this is kept: 1000 shows milliseconds as seconds. */ factor?: number } & Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange">) {
+  const shown = value === null || value === undefined || Number.isNaN(value) ? "" : value / factor;
+  const change = (text: string) => onChange(text === "" ? (isNullable ? null : Number.NaN) : Math.round(Number(text) * factor));
+  return <TextField {...rest} type="number" step={rest.step ?? (factor === 1 ? 1 : "any")} value={shown} onChange={(event) => change(event.target.value)} />;
+}
+
+/** Rarely needed settings, closed until somebody looks for them. */
+export function Fold({ title, hint, children, isOpen = false }: { title: string; hint?: ReactNode; children: ReactNode; isOpen?: boolean }) {
+  return (
+    <details open={isOpen} className="group rounded-md border border-line">
+      <summary className="cursor-pointer rounded-md px-3 py-2 text-[13px] font-medium hover:bg-sunken">
+        {title}
+        {hint && <span className="ml-2 font-normal text-ink-3">{hint}</span>}
+      </summary>
+      <div className="flex flex-col gap-4 px-3 pt-1 pb-3">{children}</div>
+    </details>
+  );
 }

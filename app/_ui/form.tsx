@@ -5,6 +5,7 @@ import { type FormEventHandler, type ReactNode, useEffect, useRef } from "react"
 import type { FieldErrors, FieldPath, FieldValues, UseFormReturn } from "react-hook-form";
 import { readProblem } from "@/app/_trpc/problem.ts";
 import { Button } from "./button.tsx";
+import { cx } from "./cx.ts";
 
 /** All messages of a (nested) error object, each with its dotted path. */
 export function flattenErrors(errors: FieldErrors, prefix = ""): { path: string; message: string }[] {
@@ -37,10 +38,10 @@ export function showProblem<T extends FieldValues, C, U extends FieldValues | un
   if (problem.fields.length === 0) form.setError("root", { type: "server", message: `${problem.message}${suffix}` });
 }
 
-export function Form({ onSubmit, errors, labels, submit, isBusy, cancelHref, children, extra }: { onSubmit: FormEventHandler; errors: FieldErrors; labels?: Record<string, string>; submit: string; isBusy: boolean; cancelHref?: string; children: ReactNode; extra?: ReactNode }) {
+export function Form({ onSubmit, errors, labels, submit, isBusy, cancelHref, children, extra, isWide = false }: { isWide?: boolean; onSubmit: FormEventHandler; errors: FieldErrors; labels?: Record<string, string>; submit: string; isBusy: boolean; cancelHref?: string; children: ReactNode; extra?: ReactNode }) {
   const router = useRouter();
   return (
-    <form noValidate onSubmit={onSubmit} className="flex max-w-2xl flex-col gap-5">
+    <form noValidate onSubmit={onSubmit} className={cx("flex flex-col gap-5", !isWide && "max-w-2xl")}>
       <ErrorSummary errors={errors} labels={labels ?? {}} />
       {children}
       {extra}

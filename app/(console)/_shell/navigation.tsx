@@ -1,6 +1,6 @@
 "use client";
 /** Navigation on the left, grouped by what people come to do. */
-import { Certificate, ChartLine, Desktop, FileText, Gear, HardDrives, Key, MapPin, Package, PlugsConnected, ShieldWarning, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
+import { ArrowsSplit, Certificate, ChartLine, Desktop, FileText, Gear, HardDrives, Key, MapPin, Package, PlugsConnected, ShieldWarning, Stack, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { routes } from "@/app/_nav/routes.ts";
@@ -20,7 +20,14 @@ export const navigation: { group: string | null; entries: Entry[] }[] = [
       { label: "Bundles", href: routes.bundles.list, icon: Package },
     ],
   },
-  { group: "Edge", entries: [{ label: "Gateways", href: routes.gateways.list, icon: ArchIcon }] },
+  {
+    group: "Edge",
+    entries: [
+      { label: "Gateways", href: routes.gateways.list, icon: ArchIcon },
+      { label: "Virtual services", href: routes.virtualServices.list, icon: ArrowsSplit },
+      { label: "Pools", href: routes.pools.list, icon: Stack },
+    ],
+  },
   {
     group: "Inside",
     entries: [

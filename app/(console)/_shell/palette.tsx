@@ -13,6 +13,8 @@ const kindTitle = { site: "Sites", server: "Servers", gateway: "Gateways", agent
 
 const actions = [
   { title: "Create gateway", href: routes.gateways.create },
+  { title: "Create virtual service", href: routes.virtualServices.create },
+  { title: "Create pool", href: routes.pools.create },
   { title: "Create server", href: routes.servers.create },
   { title: "Create site", href: routes.sites.create },
   { title: "Create group", href: routes.groups.create },
