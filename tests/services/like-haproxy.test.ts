@@ -10,7 +10,17 @@ import { exchange, parseMessage, type RecordingMember, recordingMember } from ".
 const name = "app.example.test";
 
 /** What HAProxy 2.6 does otherwise, and why we do it our way. */
-const differences: Record<string, string> = {};
+const differences: Record<string, string> = {
+  "get-connection-names-field": "a field that Connection names is for one hop and is taken out (RFC 9110 section 7.6.1); HAProxy hands it on",
+  "get-http-1.0": "members are always asked with HTTP/1.1 (RFC 9110 section 6.2); HAProxy repeats the client's version",
+  "get-http-1.0-no-host": "members are asked with HTTP/1.1 and so with a Host, the name the client gave in TLS",
+  "bad-no-host": "RFC 9112 section 3.2: a request without Host is answered 400; HAProxy hands it on",
+  "bad-both-lengths": "both lengths: refused, never repaired (T28); HAProxy drops Content-Length",
+  "bad-folded": "a folded line is refused (RFC 9112 section 5.2 allows both); HAProxy puts the lines together",
+  "bad-nul-in-value": "a NUL in a value is refused (RFC 9110 section 5.5); HAProxy makes it a space",
+  "bad-version": "HTTP/3.7 is no version of HTTP/1; HAProxy takes it for 1.1",
+  "answer-bad-both-lengths": "a member's answer with both lengths is refused with 502; HAProxy drops Content-Length",
+};
 
 /** Fields that balancers add or take away on purpose. */
 const ownFields = new Set(["connection", "keep-alive", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "transfer-encoding", "content-length", "date", "proxy-status", "sallyport-connection-id"]);
@@ -38,6 +48,7 @@ defaults
   timeout connect 5s
   timeout client 10s
   timeout server 10s
+  http-reuse never
   option forwardfor
 frontend in
   bind 127.0.0.1:{port} ssl crt {dir}/both.pem alpn http/1.1
@@ -58,11 +69,18 @@ type Outcome = { client: unknown; member: unknown[] };
 
 async function outcome(port: number, request: string): Promise<Outcome> {
   member.forget();
-  const back = parseMessage(await exchange({ port, serverName: name, ca: ca.certPem }, Buffer.from(request.replaceAll("{name}", name), "latin1"), 700));
-  return { client: back ? describeAnswer(back) : "closed", member: member.taken().map((bytes) => describeRequest(bytes)) };
+  const back = await exchange({ port, serverName: name, ca: ca.certPem }, Buffer.from(request.replaceAll("{name}", name), "latin1"), 700);
+  return { client: describeAnswers(back), member: member.taken().map((bytes) => describeRequest(bytes)) };
 }
 
 const kept = (fields: [string, string][]): string[] => fields.filter(([field]) => !ownFields.has(field)).map(([field, value]) => `${field}: ${value}`).toSorted();
+
+/** Every answer on the connection, interim ones too. */
+function describeAnswers(bytes: Buffer): unknown {
+  const starts = [...bytes.toString("latin1").matchAll(/HTTP\/1\.1 \d{3}/g)].map((match) => match.index);
+  const messages = starts.map((start, index) => parseMessage(bytes.subarray(start, starts[index + 1])));
+  return messages.length === 0 ? "closed" : messages.map((message) => (message ? describeAnswer(message) : "cut"));
+}
 
 function describeAnswer(message: NonNullable<ReturnType<typeof parseMessage>>): unknown {
   const status = Number(message.start.split(" ")[1]);
