@@ -12,7 +12,7 @@ import { cidr, displayName, fqdn, host, ipAddress, port } from "./names.ts";
 import { role } from "./roles.ts";
 import { agentPath, agentState, connectionStep, gatewayState } from "./states.ts";
 import { listenerLimits } from "./snapshot.ts";
-import { proxyProtocolAccept } from "./virtual-service.ts";
+import { proxyProtocolAccept, serverNamePattern } from "./virtual-service.ts";
 
 const when = z.string();
 const ref = z.object({ id: z.string(), name: z.string() });
@@ -190,13 +190,15 @@ export const policyPreview = z.object({ gain: z.number(), lose: z.number(), lose
 
 // Certificates ------------------------------------------------------------------------------------------------------
 
-export const certificatePurpose = z.enum(["root-ca", "issuing-ca", "agent", "gateway-control", "gateway-listener", "agent-site", "control", "bundle", "signer", "site-server", "probe", "imported"]);
+export const certificatePurpose = z.enum(["root-ca", "issuing-ca", "agent", "gateway-control", "gateway-listener", "agent-site", "control", "bundle", "signer", "site-server", "service", "probe", "imported"]);
 export const certificateList = listInput(["subject", "purpose", "notAfter", "createdAt"], "createdAt").extend({ purpose: certificatePurpose.optional(), state: z.enum(["valid", "expiring", "expired", "revoked"]).optional() });
 export const certificateRow = z.object({ id: z.string(), purpose: certificatePurpose, /** Given by a person at import; empty for issued ones. */ name: z.string(), subject: z.string(), names: z.array(z.string()), issuer: z.string(), serial: z.string(), keyType: z.string(), fingerprint, thumbprintSha1: z.string(), notBefore: when, notAfter: when, state: z.enum(["valid", "expiring", "expired", "revoked"]), owner: ref.extend({ kind: z.enum(["agent", "gateway", "server", "bundle", "organisation"]) }).nullable(), hasKey: z.boolean(), createdAt: when });
 export const certificateRows = listOutput(certificateRow);
 export const certificateDetail = certificateRow.extend({ pem: z.string(), chainPem: z.string(), usedBy: z.array(z.string()) });
 /** PEM (certificate, chain and key in one or two texts) or PKCS#12 in base64. At most 1 MiB; a password opens the key or the PKCS#12. */
 export const certificateImport = z.strictObject({ name: displayName, pem: z.string().max(1_000_000).optional(), keyPem: z.string().max(100_000).optional(), pkcs12Base64: z.string().max(1_400_000).optional(), password: z.string().max(1000).optional() }).refine((input) => (input.pem === undefined) !== (input.pkcs12Base64 === undefined), { error: "give either a PEM text or a PKCS#12 file" });
+/** A certificate of the organisation's CA for virtual services, with its key, both kept here: no import is needed to begin with. Names: exact, or `*.example.com`. */
+export const certificateIssueForService = z.strictObject({ name: displayName, names: uniqueList(z.union([serverNamePattern, host]), 100).refine((list) => list.length > 0, { error: "at least one name is needed: the names that clients ask for" }), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") });
 export const serverCertificateIssue = z.strictObject({ serverId: z.uuid(), csrPem: z.string().max(20_000).optional(), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") });
 
 // Bundles -----------------------------------------------------------------------------------------------------------

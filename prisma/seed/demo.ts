@@ -7,6 +7,7 @@ import { seedPeople } from "./people.ts";
 import { seedPolicies } from "./policies.ts";
 import { makeRandom } from "./random.ts";
 import type { Seed } from "./seed.ts";
+import { seedServices } from "./services.ts";
 import { seedSites } from "./sites.ts";
 
 export const seedSizes = [0, 3, 500] as const;
@@ -22,6 +23,7 @@ export async function seedDemo(db: Db, organisationId: string, rows: SeedSize, n
   const agents = await seedAgents(seed);
   await seedPolicies(seed, { gateways, groupIds: agents.groupIds });
   await seedPeople(seed, agents.groupIds);
+  const services = await seedServices(seed, gateways.map((gateway) => gateway.id));
   const refusals = await seedActivity(seed, { gatewayIds: gateways.map((gateway) => gateway.id), agentIds: agents.agentIds, serverIds: sites.serverIds });
-  return { sites: rows, servers: rows, gateways: gateways.length, agents: agents.agentIds.length, groups: agents.groupIds.length, policies: rows, bundles: rows, refusals };
+  return { sites: rows, servers: rows, gateways: gateways.length, agents: agents.agentIds.length, groups: agents.groupIds.length, policies: rows, services, pools: services, bundles: rows, refusals };
 }

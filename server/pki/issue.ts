@@ -6,7 +6,7 @@ import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
 import { isIpv4, parseIpv6 } from "../../contract/names.ts";
 import { x509 } from "./x509.ts";
 
-export type Profile = "root-ca" | "issuing-ca" | "agent" | "gateway-control" | "gateway-listener" | "agent-site" | "control" | "site-server" | "bundle" | "signer" | "probe";
+export type Profile = "root-ca" | "issuing-ca" | "agent" | "gateway-control" | "gateway-listener" | "agent-site" | "control" | "site-server" | "service" | "bundle" | "signer" | "probe";
 
 export type Issue = {
   /** Null: self-signed with `selfKeyPem` (a root). */
@@ -40,6 +40,7 @@ export const lifetimeMs = {
   "agent-site": 365 * dayMs,
   control: 365 * dayMs,
   "site-server": 365 * dayMs,
+  service: 365 * dayMs,
   bundle: 366 * dayMs,
   signer: 2 * 365 * dayMs,
   probe: 10 * 60_000,
@@ -123,6 +124,7 @@ function usage(profile: Profile): x509.Extension[] {
     case "agent-site":
     case "control":
     case "site-server":
+    case "service":
       return leaf(ExtendedKeyUsage.serverAuth);
     case "signer":
       return leaf();

@@ -9,7 +9,7 @@ describe("the demo data", () => {
     const org = await makeOrganisation();
     await seedDemo(db(), org.id, rows);
     const api = org.as("owner");
-    const lists = await Promise.all([api.site.list({ search: "office" }), api.server.list({ kind: "site" }), api.agent.list({}), api.agentGroup.list({}), api.policy.list({}), api.bundle.list({}), api.user.list({}), api.refusal.list({}), api.apiKey.list({})]);
+    const lists = await Promise.all([api.site.list({ search: "office" }), api.server.list({ kind: "site" }), api.agent.list({}), api.agentGroup.list({}), api.policy.list({}), api.bundle.list({}), api.user.list({}), api.refusal.list({}), api.apiKey.list({}), api.virtualService.list({}), api.pool.list({})]);
     expect(lists.map((list) => list.total)).toEqual(lists.map(() => rows));
     expect((await api.gateway.list({})).total).toBe(Math.min(rows, 60));
     await api.certificate.list({});
@@ -17,6 +17,8 @@ describe("the demo data", () => {
     expect(await api.audit.verify()).toMatchObject({ isIntact: true });
     for (const { id } of (await api.agent.list({ pageSize: 3 })).rows) await api.agent.get({ id });
     for (const { id } of (await api.gateway.list({ pageSize: 3 })).rows) await api.gateway.get({ id });
+    for (const { id } of (await api.virtualService.list({ pageSize: 3 })).rows) await Promise.all([api.virtualService.get({ id }), api.virtualService.stats({ id }), api.virtualService.impact({ id })]);
+    for (const { id } of (await api.pool.list({ pageSize: 3 })).rows) await Promise.all([api.pool.get({ id }), api.pool.history({ id })]);
     for (const { id } of (await api.policy.list({ pageSize: 3 })).rows) await api.policy.get({ id });
   });
 

@@ -1,4 +1,4 @@
-/** Imports a third party's server certificate with its key, for a gateway's listener or the agent site (S1-30). */
+/** Imports a third party's server certificate with its key, for a gateway's listener, a virtual service or the agent site (S1-30). */
 import type { z } from "zod";
 import type { certificateImport } from "../../../contract/objects.ts";
 import { isUniqueViolation } from "../../db.ts";
@@ -19,7 +19,7 @@ export async function importCertificate(caller: Caller, input: Input, now: Date 
   const parts = await readParts(input, now);
   try {
     return await writeInOrganisation(caller, async (tx) => {
-      demandFreeName(input.name, await tx.certificate.findFirst({ where: { organisationId: caller.organisationId, purpose: "imported", name: { equals: likeLiteral(input.name), mode: "insensitive" } }, select: { id: true } }));
+      demandFreeName(input.name, await tx.certificate.findFirst({ where: { organisationId: caller.organisationId, purpose: { in: ["imported", "service"] }, name: { equals: likeLiteral(input.name), mode: "insensitive" } }, select: { id: true } }));
       const stored = await storeCertificate(tx, { organisationId: caller.organisationId, purpose: "imported", name: input.name, pem: parts.leafPem, chainPem: parts.chainPem, keyPem: parts.keyPem });
       await recordAudit(tx, caller, { action: "certificate.import", target: { kind: "certificate", id: stored.certificateId, name: input.name }, changes: [{ path: "fingerprint", before: null, after: stored.fingerprint }] });
       await publishLive(tx, caller.organisationId, { topic: "certificate", id: stored.certificateId });
@@ -54,5 +54,5 @@ function fileOf(input: Input): ImportFile {
 }
 
 function demandFreeName(name: string, taken: { id: string } | null): void {
-  if (taken) throw new ConsoleError("name-taken", `Another imported certificate is already called "${name}"; choose another name.`, { fields: [{ path: "name", message: `"${name}" is taken` }] });
+  if (taken) throw new ConsoleError("name-taken", `Another certificate is already called "${name}"; choose another name.`, { fields: [{ path: "name", message: `"${name}" is taken` }] });
 }

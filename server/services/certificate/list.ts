@@ -53,7 +53,7 @@ function ownerOf(row: Row): z.infer<typeof certificateRow>["owner"] {
   if (row.gateway) return { kind: "gateway", ...row.gateway };
   if (row.server) return { kind: "server", ...row.server };
   if (row.bundle) return { kind: "bundle", ...row.bundle };
-  return row.purpose === "imported" ? null : { kind: "organisation", ...row.organisation };
+  return row.purpose === "imported" || row.purpose === "service" ? null : { kind: "organisation", ...row.organisation };
 }
 
 function stateOf(row: { revokedAt: Date | null; notAfter: Date }, now: Date): z.infer<typeof certificateRow>["state"] {

@@ -7,6 +7,7 @@ import { publishLive } from "../change/publish.ts";
 import { demandReferences } from "../object/references.ts";
 import { nameKey, withUniqueName, writeInOrganisation } from "../object/write.ts";
 import { demandUnambiguousTargets } from "../server/rules.ts";
+import { demandNoDecryptionBeforeTunnel } from "../virtual-service/tunnel-members.ts";
 import { certificateColumns, demandUsableCertificate } from "./certificate-choice.ts";
 import { demandListeners, writeListeners } from "./listeners.ts";
 
@@ -22,6 +23,7 @@ export async function createGateway(caller: Caller, input: z.infer<typeof gatewa
         select: { id: true },
       });
       await writeListeners(tx, id, listeners);
+      await demandNoDecryptionBeforeTunnel(tx, caller, { gatewayId: id, path: "listeners" });
       await demandUnambiguousTargets(tx, caller, [id], "serverIds");
       await recordAudit(tx, caller, { action: "gateway.create", target: { kind: "gateway", id, name: input.name }, changes: changesBetween({}, input) });
       await publishLive(tx, caller.organisationId, { topic: "gateway", id });

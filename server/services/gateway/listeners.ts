@@ -36,7 +36,7 @@ export async function writeListeners(tx: Tx, gatewayId: string, listeners: reado
   await tx.gatewayListener.deleteMany({ where: { id: { in: current.filter((row) => !wanted.has(key(row))).map((row) => row.id) } } });
   for (const [ordinal, listener] of listeners.entries()) {
     const direct = listener.mode.kind === "direct" ? { directServerId: listener.mode.serverId, directPort: listener.mode.port } : { directServerId: null, directPort: null };
-    const data = { ordinal, ...direct, limits: listener.limits as Prisma.InputJsonValue };
+    const data = { ordinal, ...direct, acceptProxy: listener.acceptProxy, limits: listener.limits as Prisma.InputJsonValue };
     const id = ids.get(key(listener));
     if (id) await tx.gatewayListener.update({ where: { id }, data });
     else await tx.gatewayListener.create({ data: { ...data, gatewayId, address: listener.address, port: listener.port } });

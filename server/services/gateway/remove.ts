@@ -16,6 +16,7 @@ export async function removeGateway(caller: Caller, input: z.infer<typeof remove
     await recordAudit(tx, caller, { action: "gateway.remove", target: { kind: "gateway", id: input.id, name } });
     await wake(tx, { organisationId: caller.organisationId, kind: "snapshot", gatewayId: input.id });
     await publishLive(tx, caller.organisationId, { topic: "gateway", id: input.id });
+    await publishLive(tx, caller.organisationId, { topic: "virtualService", id: null });
     return { id: input.id };
   });
 }

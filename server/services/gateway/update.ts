@@ -9,6 +9,8 @@ import { bumpGateways, bumpPolicyRevision, publishLive } from "../change/publish
 import { demandReferences } from "../object/references.ts";
 import { demandUnchanged, nameKey, withUniqueName, writeInOrganisation } from "../object/write.ts";
 import { demandUnambiguousTargets } from "../server/rules.ts";
+import { demandFreeListeners } from "../virtual-service/demand-fronts.ts";
+import { demandNoDecryptionBeforeTunnel } from "../virtual-service/tunnel-members.ts";
 import { type CertificateChoice, certificateChoiceOf, certificateColumns, demandUsableCertificate } from "./certificate-choice.ts";
 import { demandListeners, writeListeners } from "./listeners.ts";
 
@@ -26,6 +28,8 @@ export async function updateGateway(caller: Caller, input: z.infer<typeof gatewa
       demandUnchanged("gateway", await tx.gateway.updateMany({ where: { id, organisationId: caller.organisationId, version }, data }));
       await writeListeners(tx, id, listeners);
       await setServers(tx, id, serverIds);
+      await demandFreeListeners(tx, caller, id);
+      await demandNoDecryptionBeforeTunnel(tx, caller, { gatewayId: id, path: "listeners" });
       await demandUnambiguousTargets(tx, caller, [id], "serverIds");
       await recordAudit(tx, caller, { action: "gateway.update", target: { kind: "gateway", id, name: fields.name }, changes: changesBetween(before, { ...fields, certificate, serverIds: [...serverIds].sort(), listeners: listeners.map(comparable) }) });
       await bumpGateways(tx, caller.organisationId, [id]);
@@ -52,8 +56,8 @@ async function readGateway(tx: Tx, caller: Caller, id: string) {
   };
 }
 
-function comparable(listener: { address: string; port: number; mode: unknown; limits: unknown }) {
-  return { address: listener.address, port: listener.port, mode: listener.mode, limits: listener.limits };
+function comparable(listener: { address: string; port: number; mode: unknown; acceptProxy: unknown; limits: unknown }) {
+  return { address: listener.address, port: listener.port, mode: listener.mode, acceptProxy: listener.acceptProxy, limits: listener.limits };
 }
 
 function needsNewCertificate(before: CertificateChoice, after: CertificateChoice): boolean {

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { overview } from "../../../contract/objects.ts";
 import type { Caller } from "../caller.ts";
 import { gatewayStateColumns, gatewayStateOf } from "../gateway/state.ts";
+import { readServiceRows } from "../virtual-service/list.ts";
 
 type Warning = z.infer<typeof overview>["warnings"][number];
 
@@ -10,7 +11,7 @@ const namedMax = 5;
 const expiringMs = 30 * 24 * 3_600_000;
 
 export async function warningsOf(caller: Caller, now: Date): Promise<Warning[]> {
-  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now)]);
+  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now), serviceWarnings(caller)]);
   return found.flat();
 }
 
@@ -50,10 +51,22 @@ async function uncoveredAgents(caller: Caller): Promise<Warning[]> {
 
 async function certificateWarnings(caller: Caller, now: Date): Promise<Warning[]> {
   const rows = await caller.db.certificate.findMany({
-    where: { organisationId: caller.organisationId, isCurrent: true, revokedAt: null, purpose: { in: ["root-ca", "issuing-ca", "agent-site", "control", "imported", "gateway-listener"] }, notAfter: { lt: new Date(now.getTime() + expiringMs) } },
+    where: { organisationId: caller.organisationId, isCurrent: true, revokedAt: null, purpose: { in: ["root-ca", "issuing-ca", "agent-site", "control", "imported", "service", "gateway-listener"] }, notAfter: { lt: new Date(now.getTime() + expiringMs) } },
     select: { id: true, subject: true, notAfter: true }, orderBy: { notAfter: "asc" }, take: 20,
   });
   return rows.map((row) => ({ code: "certificate-expiring", sentence: `Certificate ${row.subject} ${row.notAfter <= now ? "expired" : "expires"} on ${row.notAfter.toISOString().slice(0, 10)}.`, cure: "Renew it, or import its successor.", link: `/certificates/${row.id}` }));
+}
+
+/** Services that turn clients away, or would with one fault more. */
+async function serviceWarnings(caller: Caller): Promise<Warning[]> {
+  const enabled = await caller.db.virtualService.findMany({ where: { organisationId: caller.organisationId, isEnabled: true }, select: { id: true }, orderBy: { nameKey: "asc" }, take: 500 });
+  const rows = await readServiceRows(caller, enabled.map((row) => row.id));
+  return rows.filter((row) => row.state === "down" || row.state === "degraded").slice(0, 20).map((row) => ({
+    code: row.state === "down" ? "service-down" : "service-degraded",
+    sentence: `Virtual service "${row.name}" ${row.state === "down" ? "is down" : "works in part"}: ${row.cause}`,
+    cure: "Open the service: it shows its gateways, and each member's state with its cause.",
+    link: `/virtual-services/${row.id}`,
+  }));
 }
 
 /** Two machines with one identity: what gateway and agent site refused as superseded or as an older run (T22). */

@@ -1,7 +1,7 @@
 /** A pool's rows as the contract's settings. */
 import { passiveCheck } from "../../../contract/health-check.ts";
 import { memberState, scheduling, type SnapshotMember } from "../../../contract/pool.ts";
-import { Prisma, type Db, type Tx } from "../../db.ts";
+import type { Db, Prisma, Tx } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { healthCheckOf } from "./check-facts.ts";

@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { MemberState } from "../../../contract/pool.ts";
-import { serviceState } from "../../../contract/service-objects.ts";
+import type { serviceState } from "../../../contract/service-objects.ts";
 import { Prisma, type Db, type Tx } from "../../db.ts";
 
 export type ServiceState = z.infer<typeof serviceState>;

@@ -5,7 +5,7 @@
 import { snapshotPool, type SnapshotPool } from "../../../contract/pool.ts";
 import type { TunnelListener } from "../../../contract/snapshot.ts";
 import { endsTls, type ServiceCertificate, serviceLimits, type SnapshotService } from "../../../contract/virtual-service.ts";
-import { Prisma, type Tx } from "../../db.ts";
+import type { Prisma, Tx } from "../../db.ts";
 import { sealPurpose } from "../certificate/store.ts";
 import { poolSettingsColumns, poolSettingsOf } from "../pool/read.ts";
 import { openKey } from "../seal.ts";

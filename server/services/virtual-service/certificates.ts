@@ -5,7 +5,7 @@ import type { Caller } from "../caller.ts";
 import { demandReferences } from "../object/references.ts";
 
 /** Purposes of certificates that services may present. */
-export const servablePurposes = ["imported", "service"];
+const servablePurposes = ["imported", "service"];
 
 /** `kept`: certificates that the service has already; one of them that has expired since is no reason to refuse another change. */
 export async function demandServableCertificates(tx: Tx, caller: Caller, ids: readonly string[], kept: readonly string[] = []): Promise<void> {

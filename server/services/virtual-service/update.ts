@@ -23,7 +23,7 @@ type Input = z.infer<typeof serviceUpdate>;
 type Before = Awaited<ReturnType<typeof readService>>;
 
 export async function updateService(caller: Caller, input: Input): Promise<{ version: number }> {
-  const { id, version, confirmName, ...fields } = input;
+  const { id, version, confirmName: _confirmName, ...fields } = input;
   demandServiceRules(fields);
   return withUniqueName("virtual service", input.name, () =>
     writeInOrganisation(caller, async (tx) => {

@@ -6,7 +6,7 @@ import { makeAgent, makeGateway, makeGroup, makePolicy, type Organisation } from
 /** In every name, text and address of the other organisation's objects; no answer may contain it. */
 export const marker = "foreign-marker";
 
-export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; user: string; invite: string; apiKey: string; session: string; organisation: string };
+export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; pool: string; member: string; service: string; user: string; invite: string; apiKey: string; session: string; organisation: string };
 
 /** Makes the objects and returns their ids. */
 export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
@@ -18,8 +18,23 @@ export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
   const group = await makeGroup(organisation, [agent], `${marker} group`);
   const policy = await makePolicy(organisation, [group], { name: `${marker} policy`, gatewayId: gateway });
   const people = await makePeople(organisation.id);
+  const services = await makeServices(organisation, gateway);
   await makeActivity(organisation.id, { gateway, agent, server });
-  return { site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
+  return { ...services, site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
+}
+
+/** A service with its pool, and what gateways say of them. */
+async function makeServices(organisation: Organisation, gateway: string): Promise<Pick<Ids, "service" | "pool" | "member">> {
+  const api = organisation.as("administrator");
+  const service = (await api.virtualService.create({ name: `${marker} service`, port: 8443, serverNames: [`${marker}.example.com`], stampName: `${marker}.example.com`, gatewayIds: [gateway], pool: { name: `${marker} pool`, members: [{ name: marker, host: `${marker}.corp.example`, port: 443 }] } })).id;
+  const detail = await api.virtualService.get({ id: service });
+  const member = detail.poolDetail.members[0]?.id ?? "";
+  const at = new Date();
+  const load = { serviceId: service, connections: 77_777, opened: 77_777, refused: 0, requests: 0, responses: [0, 0, 0, 0, 0], bytesUp: 0, bytesDown: 0, members: [{ memberId: member, connections: 77_777, opened: 77_777, failed: 0 }] };
+  await db().memberHealth.create({ data: { gatewayId: gateway, memberId: member, state: "down", cause: marker, since: at } });
+  await db().memberHealthEvent.create({ data: { poolId: detail.pool.id, memberId: member, gatewayId: gateway, at, before: "up", state: "down", cause: marker } });
+  await db().serviceLoad.create({ data: { gatewayId: gateway, serviceId: service, at, load } });
+  return { service, pool: detail.pool.id, member };
 }
 
 async function makePeople(organisationId: string): Promise<Pick<Ids, "user" | "invite" | "apiKey" | "session">> {
@@ -51,7 +66,7 @@ async function makeActivity(organisationId: string, ids: { gateway: string; agen
 
 /** Ids that exist nowhere, in the same forms. */
 export function missingIds(): Ids {
-  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "invite", "apiKey", "organisation"] as const;
+  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "pool", "member", "service", "invite", "apiKey", "organisation"] as const;
   const ids = Object.fromEntries(names.map((name) => [name, randomUUID()])) as Omit<Ids, "user" | "session">;
   return { ...ids, user: `user-${randomUUID()}`, session: `session-${randomUUID()}` };
 }

@@ -40,7 +40,7 @@ function CertificateDetail({ certificate }: { certificate: Certificate }) {
       <PageHeader
         crumb={{ label: "Certificates", href: routes.certificates.list }}
         title={certificate.subject}
-        actions={mayChange && certificate.purpose === "imported" && <DangerAction label="Delete certificate" icon={Trash} title="Delete this certificate?" name={certificate.subject} done="Certificate deleted." load={() => client.fetchQuery(trpc.certificate.impact.queryOptions({ id: certificate.id }, { staleTime: 0 }))} run={(confirmName) => remove.mutateAsync({ id: certificate.id, confirmName })} onDone={() => router.push(routes.certificates.list)} />}
+        actions={mayChange && (certificate.purpose === "imported" || certificate.purpose === "service") && <DangerAction label="Delete certificate" icon={Trash} title="Delete this certificate?" name={certificate.subject} done="Certificate deleted." load={() => client.fetchQuery(trpc.certificate.impact.queryOptions({ id: certificate.id }, { staleTime: 0 }))} run={(confirmName) => remove.mutateAsync({ id: certificate.id, confirmName })} onDone={() => router.push(routes.certificates.list)} />}
       />
       <StateSentence tone={tones[certificate.state]}>
         {words[certificate.state]}: holds from <Time at={certificate.notBefore} /> until <Time at={certificate.notAfter} />.

@@ -13,6 +13,7 @@ export const purposeTitle = {
   bundle: "bundle",
   signer: "bundle signer",
   "site-server": "site server",
+  service: "virtual service",
   probe: "probe",
   imported: "imported",
 } as const satisfies Record<z.infer<typeof certificatePurpose>, string>;
