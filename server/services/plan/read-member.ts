@@ -52,9 +52,12 @@ function shake(address: string, target: MemberTarget): Promise<MemberLook> {
 function sentLength(socket: tls.TLSSocket, anchorsPem: readonly string[]): number {
   const ours = new Set(anchorsPem.map(fingerprint256));
   const seen = new Set<string>();
-  for (let current = socket.getPeerCertificate(true); seen.size < chainMax && current.fingerprint256 && !seen.has(current.fingerprint256); current = current.issuerCertificate) {
+  // The type says that every certificate has an issuer; the last one of a chain that ends early has none.
+  let current: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  while (current?.fingerprint256 !== undefined && seen.size < chainMax && !seen.has(current.fingerprint256)) {
     if (seen.size > 0 && ours.has(current.fingerprint256)) break;
     seen.add(current.fingerprint256);
+    current = current.issuerCertificate;
   }
   return seen.size;
 }
