@@ -113,6 +113,7 @@ export class ClientOne {
     if (error.code === "HPE_CLOSED_CONNECTION") return this.#lastBytes();
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return this.fail("http-timeout", "the request's head did not arrive in time");
     if (error.code === "HPE_HEADER_OVERFLOW") return this.fail("http-head-too-large", `the head has more than ${headBytesMax} bytes`);
+    if (error.code === "HPE_INVALID_VERSION") return this.fail("http-malformed", "the version is not HTTP/1.0 or 1.1", 505);
     if (error.code === "HPE_CHUNK_EXTENSIONS_OVERFLOW") return this.fail("http-malformed", "the chunk extensions are too long");
     this.fail("http-malformed", `the parser refused it: ${(error as { reason?: string }).reason ?? error.message}`.slice(0, 300));
   }
