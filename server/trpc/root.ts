@@ -8,6 +8,7 @@ import { bundleRouter } from "./routers/bundle.ts";
 import { certificateRouter } from "./routers/certificate.ts";
 import { gatewayRouter } from "./routers/gateway.ts";
 import { guideRouter } from "./routers/guide.ts";
+import { lintRouter } from "./routers/lint.ts";
 import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
 import { poolRouter } from "./routers/pool.ts";
@@ -31,6 +32,7 @@ export const appRouter = router({
   apiKey: apiKeyRouter,
   audit: auditRouter,
   refusal: refusalRouter,
+  lint: lintRouter,
   guide: guideRouter,
   organisation: organisationRouter,
   overview: overviewRouter,

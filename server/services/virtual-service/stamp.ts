@@ -2,14 +2,15 @@
 import type { Db, Tx } from "../../db.ts";
 import { ConsoleError } from "../../errors.ts";
 
-/** Enrolled agents that know one of these names: from the bundle they were installed with, or from an enabled policy that targets them. */
+/** Enrolled agents that know one of these names: as the management server's, from the bundle they were installed with, or from an enabled policy that targets them. */
 export async function agentsOfNames(reader: Db | Tx, organisationId: string, names: readonly string[]): Promise<number> {
   if (names.length === 0) return 0;
   const wanted = [...new Set(names.map((name) => name.toLowerCase()))];
   const [row] = await reader.$queryRaw<{ count: bigint }[]>`
     SELECT count(*) AS count FROM "Agent" a
      WHERE a."organisationId" = ${organisationId}::uuid AND a."revokedAt" IS NULL AND a."enrolledAt" IS NOT NULL AND (
-       EXISTS (SELECT 1 FROM "Bundle" b WHERE b.id = a."bundleId" AND (
+       EXISTS (SELECT 1 FROM "Server" v WHERE v."organisationId" = a."organisationId" AND v."isAgentSite" AND EXISTS (SELECT 1 FROM unnest(v.names) AS own(name) WHERE lower(own.name) = ANY(${wanted}::text[])))
+       OR EXISTS (SELECT 1 FROM "Bundle" b WHERE b.id = a."bundleId" AND (
          lower(split_part(b.stamp->>'managementServer', ':', 1)) = ANY(${wanted}::text[])
          OR EXISTS (SELECT 1 FROM jsonb_array_elements_text(b.stamp->'gateways') AS stamped(name) WHERE lower(split_part(stamped.name, ':', 1)) = ANY(${wanted}::text[]))))
        OR EXISTS (SELECT 1 FROM "AgentGroupMember" m JOIN "PolicyGroup" t ON t."groupId" = m."groupId" JOIN "Policy" p ON p.id = t."policyId" AND p."isEnabled" JOIN "PolicyGateway" g ON g."policyId" = p.id

@@ -2,6 +2,7 @@
 import { byId, impact, removeInput } from "../../../contract/list.ts";
 import { gatewayCreate, gatewayDetail, gatewayList, gatewayPackageReply, gatewayRows, gatewayUpdate } from "../../../contract/objects.ts";
 import { gatewayLogRows, idReply, logsInput, versionReply } from "../../../contract/procedures.ts";
+import { gatewaySheetInput, sheetReply } from "../../../contract/service-objects.ts";
 import { createGateway } from "../../services/gateway/create.ts";
 import { getGateway } from "../../services/gateway/get.ts";
 import { gatewayImpact } from "../../services/gateway/impact.ts";
@@ -11,6 +12,7 @@ import { createGatewayPackage } from "../../services/gateway/package.ts";
 import { removeGateway } from "../../services/gateway/remove.ts";
 import { renewGatewayCertificate } from "../../services/gateway/renew-certificate.ts";
 import { updateGateway } from "../../services/gateway/update.ts";
+import { gatewaySheet } from "../../services/sheet/gateway.ts";
 import { administerProcedure, readProcedure, rest, router } from "../init.ts";
 
 export const gatewayRouter = router({
@@ -23,4 +25,5 @@ export const gatewayRouter = router({
   package: administerProcedure.meta(rest("POST", "/gateways/{id}/package", "gateways", "Make the installation package and its token")).input(byId).output(gatewayPackageReply).mutation(({ ctx, input }) => createGatewayPackage(ctx.caller, input)),
   renewCertificate: administerProcedure.meta(rest("POST", "/gateways/{id}/renew-certificate", "gateways", "Let the gateway make a new listener certificate")).input(byId).output(versionReply).mutation(({ ctx, input }) => renewGatewayCertificate(ctx.caller, input)),
   logs: readProcedure.meta(rest("GET", "/gateways/{id}/logs", "gateways", "Log lines the gateway forwarded")).input(logsInput).output(gatewayLogRows).query(({ ctx, input }) => gatewayLogs(ctx.caller, input)),
+  sheet: readProcedure.meta(rest("GET", "/gateways/{id}/sheet", "gateways", "Recipe for the load balancer in front of a gateway")).input(gatewaySheetInput).output(sheetReply).query(({ ctx, input }) => gatewaySheet(ctx.caller, input)),
 });
