@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-const intervalMs = 1_500;
+const intervalMs = 2_000;
 const canRun = hasPostfix && hasNginxStream;
 const why = canRun ? "" : " (skipped: needs root, postfix and nginx with its stream module)";
 

@@ -15,6 +15,11 @@ export function endpointText(host: string, port: number): string {
   return parseIpv6(host) === undefined ? `${host}:${port}` : `[${shortIpv6(host)}]:${port}`;
 }
 
+/** True when a failed connect got as far as an accepted connection: a refusal in the TCP handshake is ECONNREFUSED, a reset comes after it. */
+export function wasAccepted(error: unknown): boolean {
+  return errnoOf(error) === "ECONNRESET";
+}
+
 /** What a failed connection attempt means; continues a sentence that begins with the endpoint. */
 export function connectWords(error: unknown): string {
   const code = errnoOf(error);
@@ -32,6 +37,8 @@ export function talkWords(error: unknown, awaited: string): string {
 
 /** What a failed TLS handshake means; a whole clause. */
 export function handshakeWords(label: string, error: Error): string {
+  // The runtime's own words for an end of the stream; it calls them a reset too.
+  if (/disconnected before secure TLS connection/.test(error.message)) return `${label} closed the connection during the TLS handshake; is it a TLS port?`;
   if (errnoOf(error) === "ECONNRESET") return `${label} reset the connection during the TLS handshake`;
   if (/wrong version number|packet length too long|unknown protocol/i.test(error.message)) return `${label} does not speak TLS on this port`;
   if (/certificate required|alert number 116/i.test(error.message)) return `${label} demands a client certificate, and a check has none; check it by TCP`;
@@ -47,7 +54,7 @@ export function quoted(text: string, max = 120): string {
 
 const connectErrors: Record<string, string> = {
   ECONNREFUSED: "refused the connection",
-  ECONNRESET: "reset the connection while it was being opened",
+  ECONNRESET: "reset the connection as soon as it was open",
   EHOSTUNREACH: "cannot be reached: no route to the host",
   ENETUNREACH: "cannot be reached: this gateway has no route to that network",
   ENETDOWN: "cannot be reached: this gateway's network is down",

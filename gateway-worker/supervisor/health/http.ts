@@ -21,7 +21,7 @@ export type HttpOutcome = {
 
 /** Throws ProbeFailure when there is no HTTP answer at all, CertificateFailure when the certificate is refused. */
 export async function probeHttp(endpoint: ProbeEndpoint, check: HttpCheck, means: ProbeMeans, deadline: CheckDeadline): Promise<HttpOutcome> {
-  const socket = await ProbeSocket.connect(endpoint, means.names, deadline);
+  const socket = await ProbeSocket.connect(endpoint, means, deadline);
   try {
     const certificate = check.isTls ? await secure(socket, { settings: check, memberHost: endpoint.host, means, alpn: ["http/1.1"] }) : null;
     return { problem: await exchange(socket, endpoint, check), certificate };

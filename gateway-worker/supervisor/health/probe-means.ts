@@ -1,4 +1,5 @@
-/** What all checks of one runner share: resolved names, and TLS contexts by their anchors (reading the system's certificates takes about 100 ms). */
+/** What all checks of one runner share: resolved names, the sockets that are open, and TLS contexts by their anchors (reading the system's certificates takes about 100 ms). */
+import type net from "node:net";
 import tls from "node:tls";
 import { MemberNames } from "../../upstream/member-names.ts";
 
@@ -9,11 +10,30 @@ export class ProbeMeans {
   readonly names: MemberNames;
   readonly #organisationAnchorsPem: readonly string[];
   readonly #contexts = new Map<string, tls.SecureContext>();
+  readonly #sockets: Set<net.Socket>;
 
-  /** `anchorsPem`: the organisation's CA, used with the system's where a check lists no anchors. */
-  constructor(anchorsPem: readonly string[] = [], names = new MemberNames()) {
+  /** `anchorsPem`: the organisation's CA, used with the system's where a check lists no anchors. `before`: means that these replace. */
+  constructor(anchorsPem: readonly string[] = [], before?: ProbeMeans) {
     this.#organisationAnchorsPem = anchorsPem;
-    this.names = names;
+    this.names = before?.names ?? new MemberNames();
+    this.#sockets = before ? before.#sockets : new Set();
+  }
+
+  /** Notes the socket as long as it is open. A set and no AbortSignal: sockets leave their listeners on a signal that outlives them. */
+  opened(socket: net.Socket): net.Socket {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    return socket;
+  }
+
+  /** Sockets of checks under way. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Ends all checks under way; what they find is worth nothing. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** Verifies against these anchors; none: the organisation's CA and the system's, as services do that re-encrypt. Throws when a PEM cannot be read. */

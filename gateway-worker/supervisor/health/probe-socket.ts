@@ -4,18 +4,15 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import type { MemberNames } from "../../upstream/member-names.ts";
-import { connectWords, endpointText, handshakeWords, ProbeFailure, talkWords } from "./failure-words.ts";
+import { connectWords, endpointText, handshakeWords, ProbeFailure, talkWords, wasAccepted } from "./failure-words.ts";
+import type { ProbeMeans } from "./probe-means.ts";
 
-/** End of the whole check on the monotonic clock, or earlier when the runner stops. */
+/** End of the whole check on the monotonic clock. */
 export class CheckDeadline {
   readonly totalMs: number;
-  /** Aborted when nobody wants the result any more. */
-  readonly signal: AbortSignal | undefined;
   readonly #endsAt: number;
-  constructor(totalMs: number, signal?: AbortSignal) {
+  constructor(totalMs: number) {
     this.totalMs = totalMs;
-    this.signal = signal;
     this.#endsAt = performance.now() + totalMs;
   }
 
@@ -56,19 +53,19 @@ export class ProbeSocket {
     this.#listen(socket);
   }
 
-  /** Throws ProbeFailure `name` or `connect`. The caller calls `destroy` in the end. */
-  static async connect(endpoint: ProbeEndpoint, names: MemberNames, deadline: CheckDeadline): Promise<ProbeSocket> {
+  /** Throws ProbeFailure `name` or `connect`, or `talk` when the connection was accepted and reset at once. The caller calls `destroy` in the end. */
+  static async connect(endpoint: ProbeEndpoint, means: ProbeMeans, deadline: CheckDeadline): Promise<ProbeSocket> {
     const label = endpoint.label ?? endpointText(endpoint.host, endpoint.port);
-    const found = await names.addressesOf(endpoint.host, deadline.leftMs());
+    const found = await means.names.addressesOf(endpoint.host, deadline.leftMs());
     if (found.kind === "failed") throw new ProbeFailure("name", found.code === "backend-unresolved" ? `${found.detail}; check the name and the DNS of the gateway` : found.detail);
     const addresses = found.addresses.slice(0, addressesMax);
     let failure: ProbeFailure | undefined;
     for (const [index, address] of addresses.entries()) {
       // Every address gets its part of the time that is left, so that a dead first one does not hide a live second one.
       const budgetMs = deadline.leftMs() / (addresses.length - index);
-      const outcome = await open({ address, port: endpoint.port, timeoutMs: budgetMs, signal: deadline.signal });
+      const outcome = await open({ address, port: endpoint.port, timeoutMs: budgetMs }, means);
       if (outcome instanceof net.Socket) return new ProbeSocket(outcome, label, deadline);
-      failure = outcome === "timeout" ? new ProbeFailure("connect", `${label} did not accept a connection within ${addresses.length === 1 ? deadline.totalMs : Math.round(budgetMs)} ms`) : new ProbeFailure("connect", `${label} ${connectWords(outcome)}`, { cause: outcome });
+      failure = outcome === "timeout" ? new ProbeFailure("connect", `${label} did not accept a connection within ${addresses.length === 1 ? deadline.totalMs : Math.round(budgetMs)} ms`) : new ProbeFailure(wasAccepted(outcome) ? "talk" : "connect", `${label} ${connectWords(outcome)}`, { cause: outcome });
     }
     throw failure ?? new ProbeFailure("name", `${endpoint.host} did not resolve on the gateway`);
   }
@@ -162,9 +159,9 @@ export class ProbeSocket {
   }
 }
 
-async function open(target: { address: string; port: number; timeoutMs: number; signal: AbortSignal | undefined }): Promise<net.Socket | Error | "timeout"> {
+async function open(target: { address: string; port: number; timeoutMs: number }, means: ProbeMeans): Promise<net.Socket | Error | "timeout"> {
   return await new Promise((resolve) => {
-    const socket = net.connect({ host: target.address, port: target.port, noDelay: true, ...(target.signal ? { signal: target.signal } : {}) });
+    const socket = means.opened(net.connect({ host: target.address, port: target.port, noDelay: true }));
     const settle = (outcome: net.Socket | Error | "timeout"): void => {
       clearTimeout(timer);
       if (!(outcome instanceof net.Socket)) socket.destroy();
@@ -173,6 +170,7 @@ async function open(target: { address: string; port: number; timeoutMs: number; 
     const timer = setTimeout(() => settle("timeout"), target.timeoutMs);
     // The error handler stays: a late error of a destroyed attempt must not end the process.
     socket.on("error", (error) => settle(error));
+    socket.once("close", () => settle(new Error("the gateway is stopping")));
     socket.once("connect", () => settle(socket));
   });
 }

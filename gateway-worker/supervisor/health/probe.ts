@@ -15,15 +15,13 @@ export type ProbeInput = {
   member: Pick<SnapshotMember, "name" | "host" | "port">;
   check: ActiveCheck;
   means: ProbeMeans;
-  /** Ends the check early; its result is then worth nothing. */
-  signal?: AbortSignal;
 };
 
 /** Takes at most `check.timeoutMs`; opens and closes its own sockets. */
 export async function probeMember(input: ProbeInput): Promise<CheckResult> {
   const { name } = input.member;
   try {
-    return await probe(input, new CheckDeadline(input.check.timeoutMs, input.signal));
+    return await probe(input, new CheckDeadline(input.check.timeoutMs));
   } catch (error) {
     const reason = error instanceof ProbeFailure ? error.message : `the check could not be made: ${error instanceof Error ? error.message : "unknown error"}`;
     return { state: "down", cause: `${name}: down; ${reason}`, certificate: error instanceof CertificateFailure ? error.certificate : null };

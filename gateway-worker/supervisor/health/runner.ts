@@ -2,7 +2,6 @@
  * Checks the members of all pools of this gateway, each in its own place of its interval, and keeps what is believed about each
  * (S3-16 to S3-19, N6). It owns its timers and the sockets of running checks; `stop` ends both.
  */
-import { setMaxListeners } from "node:events";
 import type { MemberHealth } from "../../../contract/health-check.ts";
 import type { SnapshotMember, SnapshotPool } from "../../../contract/pool.ts";
 import { type CheckResult, MemberState, type Moment } from "./member-state.ts";
@@ -46,8 +45,6 @@ export class HealthRunner {
   #watched = new Map<string, Watched>();
   #anchorsPem: readonly string[];
   #means: ProbeMeans;
-  /** Ends the checks under way when the runner stops. */
-  readonly #abort = new AbortController();
   #ordinal = 0;
   #running = 0;
   readonly #queue: { watched: Watched; run: number }[] = [];
@@ -57,7 +54,6 @@ export class HealthRunner {
     this.#options = options;
     this.#anchorsPem = options.anchorsPem ?? [];
     this.#means = new ProbeMeans(this.#anchorsPem);
-    setMaxListeners(0, this.#abort.signal);
   }
 
   /** Checks the members of these pools from now on. Members that stay (same id, host and port) keep their state and their place in the interval. */
@@ -87,7 +83,7 @@ export class HealthRunner {
     this.#isStopped = true;
     for (const watched of this.#watched.values()) this.#forget(watched);
     this.#queue.length = 0;
-    this.#abort.abort();
+    this.#means.destroy();
   }
 
   all(): MemberHealth[] {
@@ -123,7 +119,7 @@ export class HealthRunner {
   #useAnchors(anchorsPem: readonly string[] | undefined): void {
     if (!anchorsPem || anchorsPem.join("") === this.#anchorsPem.join("")) return;
     this.#anchorsPem = anchorsPem;
-    this.#means = new ProbeMeans(anchorsPem, this.#means.names);
+    this.#means = new ProbeMeans(anchorsPem, this.#means);
   }
 
   #add(kept: Watched | undefined, pool: SnapshotPool, member: SnapshotMember, fresh: Watched[]): Watched {
@@ -193,7 +189,7 @@ export class HealthRunner {
     this.#running += 1;
     const startedAt = performance.now();
     try {
-      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, means: this.#means, signal: this.#abort.signal });
+      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, means: this.#means });
       if (run === watched.run && !this.#isStopped) this.#checked(watched, check, result, performance.now() - startedAt);
     } finally {
       this.#running -= 1;

@@ -83,7 +83,11 @@ class SmtpLine {
   }
 
   static async open(endpoint: ProbeEndpoint, given: Given): Promise<SmtpLine> {
-    return new SmtpLine(await ProbeSocket.connect(endpoint, given.means.names, given.deadline));
+    try {
+      return new SmtpLine(await ProbeSocket.connect(endpoint, given.means, given.deadline));
+    } catch (error) {
+      throw error instanceof ProbeFailure && error.where === "talk" ? new NotReady(error.message, { cause: error }) : error;
+    }
   }
 
   async greeting(): Promise<void> {

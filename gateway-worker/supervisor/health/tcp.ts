@@ -4,6 +4,6 @@ import { type CheckDeadline, type ProbeEndpoint, ProbeSocket } from "./probe-soc
 
 /** Throws ProbeFailure when the member does not accept. */
 export async function probeTcp(endpoint: ProbeEndpoint, means: ProbeMeans, deadline: CheckDeadline): Promise<void> {
-  const socket = await ProbeSocket.connect(endpoint, means.names, deadline);
+  const socket = await ProbeSocket.connect(endpoint, means, deadline);
   socket.destroy();
 }

@@ -18,7 +18,7 @@ export class CertificateFailure extends ProbeFailure {
 
 /** Throws ProbeFailure or CertificateFailure. */
 export async function probeTls(endpoint: ProbeEndpoint, settings: TlsCheckSettings, means: ProbeMeans, deadline: CheckDeadline): Promise<SeenCertificate | null> {
-  const socket = await ProbeSocket.connect(endpoint, means.names, deadline);
+  const socket = await ProbeSocket.connect(endpoint, means, deadline);
   try {
     return await secure(socket, { settings, memberHost: endpoint.host, means });
   } finally {
