@@ -28,7 +28,7 @@ export async function readMember(target: MemberTarget): Promise<MemberLook> {
 function shake(address: string, target: MemberTarget): Promise<MemberLook> {
   const serverName = target.serverName ?? target.host;
   return new Promise((resolve) => {
-    const socket = tls.connect({ host: address, port: target.port, ...(net.isIP(serverName) ? {} : { servername: serverName }), ca: [...target.anchorsPem], rejectUnauthorized: false, minVersion: "TLSv1.2", checkServerIdentity: () => undefined });
+    const socket = tls.connect({ host: address, port: target.port, ...(net.isIP(serverName) ? {} : { servername: serverName }), secureContext: contextFor(target.anchorsPem), rejectUnauthorized: false, checkServerIdentity: () => undefined });
     const finish = (look: MemberLook) => {
       clearTimeout(timer);
       socket.destroy();
@@ -46,6 +46,14 @@ function shake(address: string, target: MemberTarget): Promise<MemberLook> {
       finish({ kind: "seen", certificate: { fingerprint, subject, issuer, names: names.slice(0, 100), notAfter: notAfter.toISOString(), chainLength, chainProblem: socket.authorized ? null : chainProblem(socket.authorizationError, chainLength) } });
     });
   });
+}
+
+const contexts = new WeakMap<readonly string[], tls.SecureContext>();
+/** Reading a hundred and more roots takes tens of milliseconds: done once for all members that are looked at together. */
+function contextFor(anchorsPem: readonly string[]): tls.SecureContext {
+  const known = contexts.get(anchorsPem) ?? tls.createSecureContext({ ca: [...anchorsPem], minVersion: "TLSv1.2" });
+  contexts.set(anchorsPem, known);
+  return known;
 }
 
 /** Node appends issuers that it finds among the anchors to what was sent; those are not counted. */

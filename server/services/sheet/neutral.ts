@@ -23,7 +23,7 @@ export function neutralSheet(sheet: Sheet): Rendered {
     ["HTTP responder, redirect from port 80", sheet.kind === "front" ? "off: nothing may answer plain HTTP" : null],
   ];
   const lines = [
-    `# ${comment(sheet.name)}`, "",
+    `# ${cell(sheet.name)}`, "",
     sheet.kind === "front" ? "Settings of the load balancer in front of tunnel gateways. It passes TCP through; agents must meet the gateway's own certificate." : "Settings of this virtual service in neutral terms, for a balancer of another make.", "",
     "| Setting | Value |", "| --- | --- |", ...rows.flatMap(([key, value]) => (value === null || value === "" ? [] : [`| ${key} | ${cell(value)} |`])), "",
     "## Members, in the order of fail-over", "",
@@ -51,5 +51,5 @@ function afterwards(sheet: Sheet): string[] {
 
 /** Text in a table cell: no control characters, no bar that would end it, no markup. */
 function cell(text: string): string {
-  return comment(text).replace(/[\\|<>`*_[\]]/g, (character) => `\\${character}`);
+  return comment(text).replace(/[\\|<`*]/g, (character) => `\\${character}`);
 }
