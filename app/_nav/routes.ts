@@ -19,7 +19,7 @@ export const routes = {
   findings: "/findings",
   sites: object("/sites"),
   servers: object("/servers"),
-  certificates: { list: "/certificates", import: "/certificates/import", detail: (id: string) => `/certificates/${id}` },
+  certificates: { list: "/certificates", import: "/certificates/import", issue: "/certificates/issue", detail: (id: string) => `/certificates/${id}` },
   refusals: { list: "/refusals", withCode: (code: string) => `/refusals?code=${code}`, ofAgent: (agentId: string) => `/refusals?agentId=${agentId}`, ofGateway: (gatewayId: string) => `/refusals?gatewayId=${gatewayId}` },
   audit: { list: "/audit", ofTarget: (targetId: string) => `/audit?targetId=${targetId}` },
   settings: { organisation: "/settings/organisation", agentSite: "/settings/agent-site", users: "/settings/users", apiKeys: "/settings/api-keys" },

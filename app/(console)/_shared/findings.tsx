@@ -31,18 +31,6 @@ export function findingHref({ object }: Finding): string | null {
   return routeOfKind[object.kind as keyof typeof routeOfKind](object.id);
 }
 
-/** A field's path as forms write it: `members[1].weight` is `members.1.weight`. */
-export function fieldPath(field: string): string {
-  return field.replace(/\[(\d+)\]/g, ".$1");
-}
-
-/** True when the finding arises at this path or below it. */
-export function isAt(finding: Finding, path: string): boolean {
-  if (finding.field === null) return false;
-  const field = fieldPath(finding.field);
-  return field === path || field.startsWith(`${path}.`);
-}
-
 function DocsLink({ finding }: { finding: Finding }) {
   return (
     <a href={finding.docs} target="_blank" rel="noreferrer" className="whitespace-nowrap text-accent hover:underline">

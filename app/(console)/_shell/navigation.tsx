@@ -1,6 +1,6 @@
 "use client";
 /** Navigation on the left, grouped by what people come to do. */
-import { ArrowsSplit, Certificate, ChartLine, Desktop, FileText, Gear, HardDrives, Key, MapPin, Package, PlugsConnected, ShieldWarning, Stack, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
+import { ArrowsSplit, Binoculars, Certificate, ChartLine, Desktop, FileText, Gear, HardDrives, Key, MapPin, Package, PlugsConnected, ShieldWarning, Stack, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { routes } from "@/app/_nav/routes.ts";
@@ -10,7 +10,13 @@ import { ArchIcon } from "@/app/_ui/shapes.tsx";
 type Entry = { label: string; href: string; icon: Icon | typeof ArchIcon };
 
 export const navigation: { group: string | null; entries: Entry[] }[] = [
-  { group: null, entries: [{ label: "Overview", href: routes.overview, icon: ChartLine }] },
+  {
+    group: null,
+    entries: [
+      { label: "Overview", href: routes.overview, icon: ChartLine },
+      { label: "Findings", href: routes.findings, icon: Binoculars },
+    ],
+  },
   {
     group: "Reach",
     entries: [

@@ -22,6 +22,7 @@ const actions = [
   { title: "Create bundle", href: routes.bundles.create },
   { title: "Create enrolment token", href: routes.agents.enrol },
   { title: "Import certificate", href: routes.certificates.import },
+  { title: "Issue certificate for services", href: routes.certificates.issue },
   { title: "Continue first run", href: routes.guide },
 ];
 

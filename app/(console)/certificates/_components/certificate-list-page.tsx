@@ -1,6 +1,6 @@
 "use client";
 /** List of certificates. */
-import { UploadSimple } from "@phosphor-icons/react";
+import { Plus, UploadSimple } from "@phosphor-icons/react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { certificatePurpose } from "@/contract/objects.ts";
 import { docs, routes } from "@/app/_nav/routes.ts";
@@ -19,9 +19,14 @@ export function CertificateListPage() {
   const list = useListState({ sorts: ["subject", "purpose", "notAfter", "createdAt"], standard: "createdAt", standardDesc: true, choices: { purpose: certificatePurpose.options, state: ["valid", "expiring", "expired", "revoked"] } });
   const query = useQuery(useTRPC().certificate.list.queryOptions(list.input, { placeholderData: keepPreviousData }));
   const importLink = useMay("administer") && (
-    <LinkButton href={routes.certificates.import} look="primary" icon={UploadSimple}>
-      Import certificate
-    </LinkButton>
+    <>
+      <LinkButton href={routes.certificates.issue} icon={Plus}>
+        Issue for services
+      </LinkButton>
+      <LinkButton href={routes.certificates.import} look="primary" icon={UploadSimple}>
+        Import certificate
+      </LinkButton>
+    </>
   );
   return (
     <ListPage

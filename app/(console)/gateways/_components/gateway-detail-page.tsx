@@ -20,7 +20,9 @@ import { Loaded } from "../../_shared/loaded.tsx";
 import { gatewayTone } from "../../_shared/states.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { GatewayLogs } from "./gateway-logs.tsx";
+import { GatewayServices } from "./gateway-services.tsx";
 import { EnginesTable, ListenersTable, ReachTable } from "./gateway-status.tsx";
+import { FrontBalancer } from "./front-balancer.tsx";
 import { PackageDialog } from "./package-dialog.tsx";
 
 export type Gateway = Outputs["gateway"]["get"];
@@ -79,7 +81,9 @@ function GatewayDetail({ gateway }: { gateway: Gateway }) {
             <Presented gateway={gateway} />
             <ReachTable gateway={gateway} />
             <ListenersTable gateway={gateway} />
+            <GatewayServices gatewayId={gateway.id} />
             <EnginesTable gateway={gateway} />
+            <FrontBalancer gateway={gateway} />
             <Settings gateway={gateway} />
             <GatewayLogs id={gateway.id} isForwarding={gateway.forwardLogs} />
             <History targetId={gateway.id} />

@@ -28,6 +28,9 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
   return (
     <Form errors={errors} labels={labels} submit={submit} cancelHref={cancelHref} isBusy={saving.isPending} onSubmit={(event) => {
       form.setValue("publicNames", cleanLines(form.getValues("publicNames") ?? []));
+      for (const [index, listener] of (form.getValues("listeners") ?? []).entries()) {
+        if (listener.acceptProxy?.kind === "required") form.setValue(`listeners.${index}.acceptProxy`, { kind: "required", sources: cleanLines(listener.acceptProxy.sources) });
+      }
       void form.handleSubmit((values) => saving.mutate(values))(event);
     }}>
       <TextField label="Name" placeholder="gw-berlin" error={errors.name?.message} {...form.register("name")} />
@@ -36,7 +39,7 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
           <LinesField label="Public names" hint="Names that agents dial from the Internet, one per line. They stand in the certificate and are offered to policies." placeholder="gw.example.com" value={field.value ?? []} onChange={field.onChange} error={errorAt(errors, "publicNames")} />
         )} />
         <TextField label="Public port" type="number" min={1} max={65535} hint="Differs from the listener's port behind a port mapping." error={errors.publicPort?.message} {...form.register("publicPort", { valueAsNumber: true })} />
-        <CheckField label="A load balancer stands in front" hint="It must pass TLS through untouched; one that ends TLS breaks the client certificate check." {...form.register("isBehindLoadBalancer")} />
+        <CheckField label="A load balancer stands in front" hint="It must pass TLS through untouched; one that ends TLS breaks the client certificate check. Its settings are on the gateway's page; when it sends PROXY protocol, say so at the listener." {...form.register("isBehindLoadBalancer")} />
       </FormSection>
       <ListenerFields form={form} />
       <FormSection title="Servers">
@@ -87,7 +90,7 @@ function CertificateFields({ form }: { form: GatewayForm }) {
   );
 }
 
-const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, isFipsOnly: false, serviceAccount: "sallyport-gateway", note: "" };
+const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, acceptProxy: { kind: "off" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, isFipsOnly: false, serviceAccount: "sallyport-gateway", note: "" };
 
 export function GatewayCreatePage() {
   const create = useMutation(useTRPC().gateway.create.mutationOptions());
@@ -114,7 +117,7 @@ function GatewayEdit({ gateway }: { gateway: Outputs["gateway"]["get"] }) {
   const saved = useSaved();
   const href = routes.gateways.detail(gateway.id);
   const { name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, note } = gateway;
-  const listeners = gateway.listeners.map(({ address, port, mode, limits }) => ({ address, port, mode, limits }));
+  const listeners = gateway.listeners.map(({ address, port, mode, acceptProxy, limits }) => ({ address, port, mode, acceptProxy, limits }));
   return (
     <>
       <PageHeader crumb={{ label: name, href }} title={`Change ${name}`} purpose="A change reaches a connected gateway in under a second; tunnels that stand stay." />

@@ -49,6 +49,7 @@ export function ListenersTable({ gateway }: { gateway: Gateway }) {
         columns={[
           { key: "address", title: "Address", cell: (row) => <span className="font-mono text-[12px]">{row.address.includes(":") ? `[${row.address}]` : row.address}:{row.port}</span> },
           { key: "mode", title: "Mode", cell: (row) => (row.mode.kind === "connect" ? "CONNECT" : "one fixed server") },
+          { key: "proxy", title: "PROXY protocol from", cell: (row) => (row.acceptProxy.kind === "off" ? <span className="text-ink-3">nobody</span> : <span className="font-mono text-[12px]">{row.acceptProxy.sources.join(", ")}</span>) },
           {
             key: "state",
             title: "State",

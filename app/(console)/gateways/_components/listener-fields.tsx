@@ -7,6 +7,7 @@ import { useTRPC } from "@/app/_trpc/client.tsx";
 import { Button } from "@/app/_ui/button.tsx";
 import { RadioField, SelectField, TextField } from "@/app/_ui/fields.tsx";
 import { errorAt, FormSection } from "@/app/_ui/form.tsx";
+import { AcceptProxyFields } from "../../_shared/accept-proxy-fields.tsx";
 import type { GatewayForm } from "./gateway-form.tsx";
 
 export function ListenerFields({ form }: { form: GatewayForm }) {
@@ -40,6 +41,9 @@ export function ListenerFields({ form }: { form: GatewayForm }) {
               </>
             );
           }} />
+          <Controller control={form.control} name={`listeners.${index}.acceptProxy`} render={({ field }) => (
+            <AcceptProxyFields id={`listener-${index}`} value={field.value ?? { kind: "off" }} onChange={field.onChange} error={errorAt(errors, `listeners.${index}.acceptProxy`)} />
+          )} />
           {fields.length > 1 && (
             <div>
               <Button look="danger-quiet" size="small" icon={Trash} onClick={() => remove(index)}>
@@ -50,7 +54,7 @@ export function ListenerFields({ form }: { form: GatewayForm }) {
         </div>
       ))}
       <div>
-        <Button size="small" icon={Plus} onClick={() => append({ address: "::", port: 8443, mode: { kind: "connect" }, limits: {} })}>
+        <Button size="small" icon={Plus} onClick={() => append({ address: "::", port: 8443, mode: { kind: "connect" }, acceptProxy: { kind: "off" }, limits: {} })}>
           Add listener
         </Button>
       </div>

@@ -34,6 +34,7 @@ export function PoolEditor({ value, set, errorOf, notesAt = () => null, standard
       </FormSection>
       <HealthCheckEditor value={value.healthCheck ?? freshChecks.tcp} onChange={(check) => set("healthCheck", check)} errorOf={(path) => errorOf(path === "" ? "healthCheck" : `healthCheck.${path}`)} notes={notesAt("healthCheck")} />
       <PassiveCheckEditor value={value.passiveCheck ?? null} onChange={(check) => set("passiveCheck", check)} errorOf={(path) => errorOf(`passiveCheck.${path}`)} />
+      {notesAt("")}
       <TextAreaField label="Note" isOptional value={value.note ?? ""} onChange={(event) => set("note", event.target.value)} error={errorOf("note")} />
     </>
   );
