@@ -192,6 +192,15 @@ describe.skipIf(!hasPostfix)(`STARTTLS with a real postfix${hasPostfix ? "" : " 
   });
 });
 
+describe.skipIf(!hasPostfix)(`a postfix that demands the PROXY protocol${hasPostfix ? "" : " (skipped: needs root and postfix)"}`, () => {
+  it("is checked with the header that services send it", async () => {
+    const mta = await startPostfix({ port: await freePort(), settings: ["smtpd_upstream_proxy_protocol = haproxy", "smtpd_upstream_proxy_timeout = 1s"] });
+    closers.push(mta.remove);
+    for (const proxyVersion of [1, 2] as const) expect((await probed(mta.port, nothing, { proxyVersion })).cause).toBe("mail1: up");
+    expect((await probed(mta.port, nothing)).state).toBe("down");
+  });
+});
+
 describe("STARTTLS with servers that misbehave", () => {
   it.each([
     ["answers STARTTLS with 454", "454 4.7.0 TLS not available\r\n", /offers STARTTLS but answered it with "454 4\.7\.0 TLS not available"$/],

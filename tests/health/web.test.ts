@@ -121,6 +121,24 @@ describe.each([["nginx", hasNginx], ["apache", hasApache]] as const)("members th
   });
 });
 
+describe.skipIf(!hasNginx)(`members that demand the PROXY protocol${hasNginx ? "" : " (skipped: nginx is not installed)"}`, () => {
+  it("are checked with the header that services send them, and fail without it", async () => {
+    const ca = await TestCa.root();
+    const leaf = await ca.issue({ dns: ["app.corp.example"], usage: ["server"] });
+    const [plain, secure] = [await freePort(), await freePort()];
+    const server = (listen: string): string => `server { listen 127.0.0.1:${listen} proxy_protocol; ssl_certificate leaf.pem; ssl_certificate_key leaf.key; location / { return 200 "from $proxy_protocol_addr"; } }`;
+    const nginx = await startNginx({ http: `${server(String(plain))} ${server(`${secure} ssl`)}`, ports: [plain, secure], files: { "leaf.pem": leaf.chainPem, "leaf.key": leaf.keyPem } });
+    closers.push(nginx.stop);
+    for (const proxyVersion of [1, 2] as const) {
+      expect((await probed(plain, { kind: "http" }, { proxyVersion })).cause).toBe("mail1: up");
+      expect((await probed(secure, { kind: "tls", anchorsPem: [ca.certPem], serverName: "app.corp.example" }, { proxyVersion })).cause).toBe("mail1: up");
+      expect((await probed(secure, { kind: "http", isTls: true, verify: "off" }, { proxyVersion })).cause).toBe("mail1: up");
+    }
+    expect((await probed(plain, { kind: "http" })).state).toBe("down");
+    expect((await probed(1, { kind: "http", port: plain }, { proxyVersion: 2 })).state).toBe("down");
+  });
+});
+
 describe("what an HTTP check sends", () => {
   it.each([
     [{}, (port: number) => `127.0.0.1:${port}`],

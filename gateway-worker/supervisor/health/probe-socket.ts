@@ -4,6 +4,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
+import { writeProxyHeader } from "../../net/proxy-protocol.ts";
 import { connectWords, endpointText, handshakeWords, ProbeFailure, talkWords, wasAccepted } from "./failure-words.ts";
 import type { ProbeMeans } from "./probe-means.ts";
 
@@ -27,6 +28,8 @@ export type ProbeEndpoint = {
   port: number;
   /** How sentences call it: `mta1:25`, or `next hop mta1:25`. */
   label?: string;
+  /** Sends a PROXY protocol header first, before TLS. */
+  proxyVersion?: 1 | 2;
 };
 
 /** Addresses of one name tried at most within a check. */
@@ -64,7 +67,10 @@ export class ProbeSocket {
       // Every address gets its part of the time that is left, so that a dead first one does not hide a live second one.
       const budgetMs = deadline.leftMs() / (addresses.length - index);
       const outcome = await open({ address, port: endpoint.port, timeoutMs: budgetMs }, means);
-      if (outcome instanceof net.Socket) return new ProbeSocket(outcome, label, deadline);
+      if (outcome instanceof net.Socket) {
+        if (endpoint.proxyVersion) outcome.write(ownHeader(outcome, endpoint.proxyVersion));
+        return new ProbeSocket(outcome, label, deadline);
+      }
       failure = outcome === "timeout" ? new ProbeFailure("connect", `${label} did not accept a connection within ${addresses.length === 1 ? deadline.totalMs : Math.round(budgetMs)} ms`) : new ProbeFailure(wasAccepted(outcome) ? "talk" : "connect", `${label} ${connectWords(outcome)}`, { cause: outcome });
     }
     throw failure ?? new ProbeFailure("name", `${endpoint.host} did not resolve on the gateway`);
@@ -173,4 +179,11 @@ async function open(target: { address: string; port: number; timeoutMs: number }
     socket.once("close", () => settle(new Error("the gateway is stopping")));
     socket.once("connect", () => settle(socket));
   });
+}
+
+/** A check speaks for itself and for no client: LOCAL in version 2; in version 1 its own addresses, because postfix refuses UNKNOWN. */
+function ownHeader(socket: net.Socket, version: 1 | 2): Buffer {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  const isKnown = version === 1 && localAddress !== undefined && localPort !== undefined && remoteAddress !== undefined && remotePort !== undefined;
+  return writeProxyHeader({ version, source: isKnown ? { address: localAddress, port: localPort } : null, destination: isKnown ? { address: remoteAddress, port: remotePort } : null });
 }

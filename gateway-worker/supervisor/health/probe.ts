@@ -5,7 +5,7 @@ import { ProbeFailure } from "./failure-words.ts";
 import { probeHttp } from "./http.ts";
 import type { CheckResult } from "./member-state.ts";
 import type { ProbeMeans } from "./probe-means.ts";
-import { CheckDeadline } from "./probe-socket.ts";
+import { CheckDeadline, type ProbeEndpoint } from "./probe-socket.ts";
 import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
 import { CertificateFailure, probeTls } from "./tls.ts";
@@ -15,6 +15,8 @@ export type ProbeInput = {
   member: Pick<SnapshotMember, "name" | "host" | "port">;
   check: ActiveCheck;
   means: ProbeMeans;
+  /** Version of the PROXY protocol header that services send to the member; undefined: none. */
+  proxyVersion?: 1 | 2 | undefined;
 };
 
 /** Takes at most `check.timeoutMs`; opens and closes its own sockets. */
@@ -30,7 +32,9 @@ export async function probeMember(input: ProbeInput): Promise<CheckResult> {
 
 async function probe(input: ProbeInput, deadline: CheckDeadline): Promise<CheckResult> {
   const { check, means, member: { name, host, port } } = input;
-  const endpoint = { host, port: check.port ?? port };
+  const endpoint: ProbeEndpoint = { host, port: check.port ?? port };
+  // A port of its own for checks expects no header.
+  if (input.proxyVersion !== undefined && endpoint.port === port) endpoint.proxyVersion = input.proxyVersion;
   const up = { state: "up" as const, cause: `${name}: up`, certificate: null };
   switch (check.kind) {
     case "tcp":

@@ -7,6 +7,7 @@ import type { SnapshotMember, SnapshotPool } from "../../../contract/pool.ts";
 import { type CheckResult, MemberState, type Moment } from "./member-state.ts";
 import { type ActiveCheck, type ProbeInput, probeMember } from "./probe.ts";
 import { ProbeMeans } from "./probe-means.ts";
+import { type ProxySending, proxyVersions } from "./proxy-versions.ts";
 import { firstDelayMs, nextStart, phaseOf } from "./schedule.ts";
 
 export type HealthRunnerOptions = {
@@ -45,6 +46,7 @@ export class HealthRunner {
   #watched = new Map<string, Watched>();
   #anchorsPem: readonly string[];
   #means: ProbeMeans;
+  #proxyVersions: ReadonlyMap<string, 1 | 2> = new Map();
   #ordinal = 0;
   #running = 0;
   readonly #queue: { watched: Watched; run: number }[] = [];
@@ -56,9 +58,10 @@ export class HealthRunner {
     this.#means = new ProbeMeans(this.#anchorsPem);
   }
 
-  /** Checks the members of these pools from now on. Members that stay (same id, host and port) keep their state and their place in the interval. */
-  watch(pools: readonly SnapshotPool[], options: { anchorsPem?: readonly string[] } = {}): void {
+  /** Checks the members of these pools from now on. Members that stay (same id, host and port) keep their state and their place in the interval. `services`: those that use the pools; a check sends the PROXY protocol header that they send. */
+  watch(pools: readonly SnapshotPool[], options: { anchorsPem?: readonly string[]; services?: readonly ProxySending[] } = {}): void {
     if (this.#isStopped) return;
+    this.#proxyVersions = proxyVersions(options.services ?? []);
     this.#useAnchors(options.anchorsPem);
     const before = this.#watched;
     this.#watched = new Map();
@@ -189,7 +192,7 @@ export class HealthRunner {
     this.#running += 1;
     const startedAt = performance.now();
     try {
-      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, means: this.#means });
+      const result = await (this.#options.probe ?? probeMember)({ member: watched.member, check, means: this.#means, proxyVersion: this.#proxyVersions.get(watched.pool.id) });
       if (run === watched.run && !this.#isStopped) this.#checked(watched, check, result, performance.now() - startedAt);
     } finally {
       this.#running -= 1;
