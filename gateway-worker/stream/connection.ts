@@ -46,8 +46,10 @@ const nothing: Buffer = Buffer.alloc(0);
 
 export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   readonly id = nextConnectionId();
-  /** Address and port, as logs write it. */
+  /** Address and port of the client, as logs write it; behind a load balancer what its PROXY header says. */
   readonly source: string;
+  /** Address and port of the TCP peer. */
+  readonly peer: string;
   deadlineMs: number;
   isMarked = false;
   reportedAtMs = 0;
@@ -73,14 +75,15 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   #endReason: string | null = null;
 
   /** Counted by the caller's admission already. Takes the socket over: from here every path destroys it. */
-  constructor(engine: Engine, listener: StreamListener, raw: net.Socket, from: { source: string; address: string }) {
+  constructor(engine: Engine, listener: StreamListener, raw: net.Socket, from: { source: string; address: string; peer: string; acceptedMs: number }) {
     this.#engine = engine;
     this.#listener = listener;
     this.#raw = raw;
     this.source = from.source;
     this.#address = from.address;
-    this.#acceptedMs = engine.wheel.nowMs;
-    this.deadlineMs = engine.wheel.nowMs + listener.limits.handshakeTimeoutMs;
+    this.peer = from.peer;
+    this.#acceptedMs = from.acceptedMs;
+    this.deadlineMs = from.acceptedMs + listener.limits.handshakeTimeoutMs;
     this.#raw[connectionOf] = this;
     raw.on("error", onRawError).on("close", onClose);
     raw.setNoDelay(true);

@@ -8,6 +8,7 @@ import type { LogLine, SnapshotProblem } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import type { EngineCommand, EngineReport } from "../engine-messages.ts";
 import { DeadlineWheel } from "../net/deadline.ts";
+import type { Endpoint } from "../net/proxy-protocol.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
 import { RefusalQueue } from "../observe/refusals.ts";
 import { TunnelLedger } from "../observe/tunnel-ledger.ts";
@@ -18,7 +19,9 @@ import { Dialer } from "../upstream/dial.ts";
 import { Admission } from "./admission.ts";
 import { Connection } from "./connection.ts";
 import { peerOf, StreamListener } from "./listener.ts";
+import { endpointText, peerEndpoint } from "./peer-address.ts";
 import { PeerCertificates } from "./peer-certificate.ts";
+import { ProxyGate } from "./proxy-gate.ts";
 import type { ServiceConnection } from "./service-connection.ts";
 import { Services } from "./services.ts";
 import { proveSecureContext } from "./tls.ts";
@@ -130,8 +133,9 @@ export class Engine {
     return cut;
   }
 
-  accepted(listener: StreamListener, raw: net.Socket): Connection | undefined {
-    const from = { source: peerOf(raw), address: addressOf(raw) };
+  accepted(listener: StreamListener, raw: net.Socket, client?: { source: Endpoint; acceptedMs: number }): Connection | undefined {
+    const source = client?.source ?? peerEndpoint(raw);
+    const from = { source: endpointText(source), address: source.address, peer: peerOf(raw), acceptedMs: client?.acceptedMs ?? this.wheel.nowMs };
     const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(from.address, listener.limits, this.wheel.nowMs);
     if (verdict === "admitted") {
       const connection = new Connection(this, listener, raw, from);
@@ -142,6 +146,36 @@ export class Engine {
     raw.on("error", () => {}).destroy();
     this.#turnedAway(verdict, listener, from.source);
     return undefined;
+  }
+
+  awaitHeader(listener: StreamListener, raw: net.Socket, onHeader: (client: { source: Endpoint; acceptedMs: number }, read: Buffer) => void): void {
+    const peer = peerEndpoint(raw);
+    const refuse = (code: RefusalCode, detail: string): void => {
+      raw.destroy();
+      this.#refuseAt(listener, { code, detail, source: endpointText(peer) });
+    };
+    if (!listener.isBalancer(peer.address)) return refuse("proxy-header-untrusted", `this listener takes connections only from the listed load balancers; ${peer.address} is none`);
+    const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(null, listener.limits, this.wheel.nowMs);
+    if (verdict !== "admitted") {
+      raw.destroy();
+      return this.#turnedAway(verdict, listener, endpointText(peer));
+    }
+    const acceptedMs = this.wheel.nowMs;
+    const gate = new ProxyGate(raw, {
+      wheel: this.wheel,
+      timeoutMs: listener.limits.handshakeTimeoutMs,
+      onHeader: (source, read) => onHeader({ source, acceptedMs }, read),
+      onRefused: refuse,
+      onOver: () => {
+        this.admission.handshakeOver(gate, null);
+        this.admission.connectionOver();
+        this.#connections.delete(gate);
+        if (this.#connections.size === 0) this.#whenEmpty?.();
+      },
+    });
+    this.admission.enter(gate, null);
+    this.#connections.add(gate);
+    gate.start();
   }
 
   /** Counts a connection of a virtual service, which was admitted, until `leave`. */
@@ -238,18 +272,18 @@ export class Engine {
 
   #turnedAway(code: RefusalCode, listener: StreamListener, source: string): void {
     const detail = code === "source-limit" ? `more than ${listener.limits.handshakesPerSourceMax} unfinished handshakes from this address` : code === "gateway-full" ? "the gateway is at its limit of connections or unfinished handshakes" : "the listener is closing";
-    this.refusals.add({ code, detail, connectionId: nextConnectionId(), source, listenerId: listener.compiled.listener.id, serverName: null, target: null, agentId: null, certificate: null });
+    this.#refuseAt(listener, { code, detail, source });
+  }
+
+  /** Reports a refusal before there is a connection's record. */
+  #refuseAt(listener: StreamListener, refusal: { code: RefusalCode; detail: string; source: string }): void {
+    this.refusals.add({ ...refusal, connectionId: nextConnectionId(), listenerId: listener.compiled.listener.id, serverName: null, target: null, agentId: null, certificate: null });
     this.refusalWaits();
   }
 }
 
 function servicesText({ fronts }: Compiled): string {
   return fronts.length === 0 ? "" : `, services on ${fronts.map(({ table }) => `${table.address} port ${table.port}`).join(", ")}`;
-}
-
-/** The source address without the port: what limits count by. */
-function addressOf(socket: net.Socket): string {
-  return (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 function tlsProblem(listener: CompiledListener, anchorsPem: string[], index: number): SnapshotProblem[] {

@@ -2,18 +2,26 @@
  * One listening address of an engine. States: new -> bound -> accepting (full) -> draining -> closed.
  * Its socket stays while address, port and mode stay; certificates, anchors and limits are renewed on the living socket.
  */
-import type net from "node:net";
+import net from "node:net";
 import tls from "node:tls";
 import type { EngineListener, EngineListenerState } from "../engine-messages.ts";
 import type { ListenerLimits } from "../../contract/snapshot.ts";
+import type { Endpoint } from "../net/proxy-protocol.ts";
+import { subnetList } from "../net/sources.ts";
 import type { CompiledListener } from "../runtime/compile.ts";
 import { connectionOf } from "./connection.ts";
 import type { Connection, ConnectionSocket } from "./connection.ts";
+import { endpointText, peerEndpoint } from "./peer-address.ts";
 import { secureContextOptions, serverOptions } from "./tls.ts";
 
 export type ListenerHost = {
-  /** A TCP connection was accepted; returns its record, or undefined when it was turned away (and destroyed). */
-  accepted: (listener: StreamListener, raw: net.Socket) => Connection | undefined;
+  /**
+   * A TCP connection was accepted; returns its record, or undefined when it was turned away (and destroyed). `client`: who a load
+   * balancer says the client is, and when it was accepted on the wheel's clock.
+   */
+  accepted: (listener: StreamListener, raw: net.Socket, client?: { source: Endpoint; acceptedMs: number }) => Connection | undefined;
+  /** A TCP connection was accepted where load balancers send PROXY headers. Calls back, once a header of a listed one was read, with the socket paused. */
+  awaitHeader: (listener: StreamListener, raw: net.Socket, onHeader: (client: { source: Endpoint; acceptedMs: number }, read: Buffer) => void) => void;
 };
 
 /** Finished handshakes held between bind and commit, when the port already serves through other engines. */
@@ -26,6 +34,9 @@ export class StreamListener {
   connections = 0;
   readonly #host: ListenerHost;
   readonly #server: tls.Server;
+  /** What listens: the TLS server itself, or a plain one in front of it that reads PROXY headers first. */
+  readonly #listening: net.Server;
+  #isBalancer: (address: string) => boolean;
   #anchorsPem: string[];
   #state: EngineListenerState = "new";
   #early: { connection: Connection; socket: tls.TLSSocket }[] = [];
@@ -37,7 +48,11 @@ export class StreamListener {
     this.#anchorsPem = anchorsPem;
     this.#host = host;
     this.#server = tls.createServer(serverOptions(compiled, anchorsPem));
-    this.#server.on("connection", (raw: net.Socket) => this.#accepted(raw));
+    this.#isBalancer = balancersOf(compiled);
+    if (compiled.listener.acceptProxy.kind === "off") {
+      this.#listening = this.#server;
+      this.#server.on("connection", (raw: net.Socket) => this.#accepted(raw));
+    } else this.#listening = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => this.#awaitHeader(raw));
     this.#server.on("secureConnection", (socket) => this.#established(socket));
     // A failed or late handshake must destroy its socket, the runtimes leave it open (threats.md H1).
     this.#server.on("tlsClientError", (error, socket) => this.#failed(error, socket));
@@ -51,21 +66,26 @@ export class StreamListener {
     return this.#state === "draining" || this.#state === "closed";
   }
 
-  /** Same key: the same socket can go on serving. The mode decides ALPN, which a listening server cannot change. */
+  /** Same key: the same socket can go on serving. The mode decides ALPN, PROXY protocol what listens; a listening server can change neither. */
   static key(compiled: CompiledListener): string {
-    const { address, port, mode } = compiled.listener;
-    return `${address} ${port} ${mode.kind}`;
+    const { address, port, mode, acceptProxy } = compiled.listener;
+    return `${address} ${port} ${mode.kind} ${acceptProxy.kind}`;
+  }
+
+  /** Whether the address is a load balancer whose header is believed. */
+  isBalancer(address: string): boolean {
+    return this.#isBalancer(address);
   }
 
   /** Binds; connections wait until `commit`. Rejects with the runtime's error. */
   async bind(): Promise<void> {
     const { address, port } = this.compiled.listener;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ host: address, port, backlog, reusePort: process.platform === "linux" }, () => {
-        this.#server.off("error", reject);
+      this.#listening.once("error", reject);
+      this.#listening.listen({ host: address, port, backlog, reusePort: process.platform === "linux" }, () => {
+        this.#listening.off("error", reject);
         // After the bind an accept error (descriptors used up) must not end the process; the connection cap makes it rare (T38).
-        this.#server.on("error", () => {});
+        this.#listening.on("error", () => {});
         resolve();
       });
     });
@@ -83,6 +103,7 @@ export class StreamListener {
     const isSame = compiled.chainPem === this.compiled.chainPem && compiled.keyPem === this.compiled.keyPem && compiled.listener.algorithms === this.compiled.listener.algorithms && anchorsPem.join("") === this.#anchorsPem.join("");
     this.compiled = compiled;
     this.#anchorsPem = anchorsPem;
+    this.#isBalancer = balancersOf(compiled);
     if (!isSame) this.#server.setSecureContext(secureContextOptions(compiled, anchorsPem));
   }
 
@@ -92,13 +113,13 @@ export class StreamListener {
     const wasBound = this.#state !== "new";
     this.#state = "draining";
     for (const { socket } of this.#early.splice(0)) socket.destroy();
-    if (wasBound) this.#server.close();
+    if (wasBound) this.#listening.close();
     if (this.connections === 0) this.#state = "closed";
   }
 
   connectionOver(connection: Connection): void {
     this.connections -= 1;
-    if (this.#pending.get(connection.source) === connection) this.#pending.delete(connection.source);
+    if (this.#pending.get(connection.peer) === connection) this.#pending.delete(connection.peer);
     if (this.connections === 0 && this.#state === "draining") this.#state = "closed";
   }
 
@@ -112,6 +133,18 @@ export class StreamListener {
     if (!connection) return;
     this.connections += 1;
     if (!(raw instanceof tls.TLSSocket)) this.#pending.set(peerOf(raw), connection);
+  }
+
+  #awaitHeader(raw: net.Socket): void {
+    raw.on("error", () => raw.destroy());
+    this.#host.awaitHeader(this, raw, (client, read) => {
+      const connection = this.#host.accepted(this, raw, client);
+      if (!connection) return;
+      this.connections += 1;
+      this.#pending.set(peerOf(raw), connection);
+      if (read.length > 0) raw.unshift(read);
+      this.#server.emit("connection", raw);
+    });
   }
 
   #established(socket: tls.TLSSocket): void {
@@ -137,8 +170,11 @@ export class StreamListener {
   }
 }
 
-/** A connection's source as logs write it: address and port, IPv4 without the mapping of a dual-stack socket. */
+function balancersOf({ listener }: CompiledListener): (address: string) => boolean {
+  return listener.acceptProxy.kind === "off" ? () => false : subnetList(listener.acceptProxy.sources);
+}
+
+/** A connection's peer as logs write it. */
 export function peerOf(socket: net.Socket): string {
-  const address = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
-  return address.includes(":") ? `[${address}]:${socket.remotePort ?? 0}` : `${address}:${socket.remotePort ?? 0}`;
+  return endpointText(peerEndpoint(socket));
 }

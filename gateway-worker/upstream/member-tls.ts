@@ -146,7 +146,8 @@ function unapproved(socket: tls.TLSSocket): string | undefined {
 }
 
 function refuse(socket: net.Socket, raw: net.Socket, code: "member-certificate" | "member-tls", detail: string): MemberFailure {
-  resetSocket(socket, raw);
+  // Not within the callback of the handshake (close.ts).
+  setImmediate(() => resetSocket(socket, raw));
   return { kind: "failed", code, detail: detail.slice(0, 500) };
 }
 
