@@ -4,13 +4,13 @@
  */
 import { snapshotPool, type SnapshotPool } from "../../../contract/pool.ts";
 import type { TunnelListener } from "../../../contract/snapshot.ts";
-import { endsTls, type ServiceCertificate, serviceLimits, type SnapshotService } from "../../../contract/virtual-service.ts";
+import { endsTls, type ServiceCertificate, type SnapshotService } from "../../../contract/virtual-service.ts";
 import type { Prisma, Tx } from "../../db.ts";
 import { sealPurpose } from "../certificate/store.ts";
 import { poolSettingsColumns, poolSettingsOf } from "../pool/read.ts";
 import { openKey } from "../seal.ts";
 import { persistenceKeyPurpose } from "../virtual-service/persistence-key.ts";
-import { serviceFieldsOf, settingsColumns } from "../virtual-service/settings.ts";
+import { limitsOf, serviceFieldsOf, settingsColumns } from "../virtual-service/settings.ts";
 
 type Part = { virtualServices: SnapshotService[]; pools: SnapshotPool[] };
 export type ServicesByGateway = { /** Throws when a service of this gateway cannot be served as it is stored; other gateways are not affected. */ partOf: (gatewayId: string, algorithms: TunnelListener["algorithms"]) => Part };
@@ -38,7 +38,7 @@ function serviceOf(row: Row, algorithms: TunnelListener["algorithms"], opened: M
   const fields = serviceFieldsOf(row);
   const certificates = endsTls(fields.mode) ? row.certificates.map(({ certificate }) => certificateOf(row.name, certificate, opened)) : [];
   if (endsTls(fields.mode) && certificates.length === 0) throw new Error(`virtual service ${row.id} ends TLS and has no certificate`);
-  return { id: row.id, ...fields, poolId: row.poolId, certificates, algorithms, persistenceKey: openKey(row.persistenceKey, persistenceKeyPurpose), limits: serviceLimits.parse(row.limits ?? {}) };
+  return { id: row.id, ...fields, poolId: row.poolId, certificates, algorithms, persistenceKey: openKey(row.persistenceKey, persistenceKeyPurpose), limits: limitsOf(row.limits) };
 }
 
 function certificateOf(service: string, row: Row["certificates"][number]["certificate"], opened: Map<string, ServiceCertificate>): ServiceCertificate {

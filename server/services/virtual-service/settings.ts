@@ -24,9 +24,7 @@ export function serviceData(input: Omit<ServiceSettings, "poolId"> & { poolId: s
   return { name, nameKey: nameKey(name), isEnabled, address, port, serverNames, mode, protocol, stampName, settings, limits, note, poolId };
 }
 
-/** The limits that differ from the defaults. */
-export function limitsOf(stored: unknown): Partial<z.infer<typeof serviceLimits>> {
-  const read = serviceLimits.partial().parse(stored);
-  // Zod fills the defaults of an absent key in again; only what was set is kept.
-  return Object.fromEntries(Object.entries(read).filter(([key]) => Object.hasOwn(stored as object, key)));
+/** All limits; those that nobody set have their defaults. */
+export function limitsOf(stored: unknown): z.infer<typeof serviceLimits> {
+  return serviceLimits.parse(stored ?? {});
 }
