@@ -83,7 +83,7 @@ export class PoolTable {
     if (cookie && canKeep(cookie, request)) return { kind: "member", member: cookie.member, sticky: true };
     const persistence = request.persistence ?? found.service.persistence;
     if (request.source !== null && (persistence.kind === "source-address" || persistence.kind === "duration")) return this.#pickBySource(found, request, { persistence, key: sourceKey(request.source, persistence) });
-    const key = request.source === null ? "" : sourceKey(request.source, wholeAddress);
+    const key = request.source === null || found.live.pool.scheduling !== "source-hash" ? "" : sourceKey(request.source, wholeAddress);
     return toResult(found, choose(found, request, { key, isSourceKept: false }), request);
   }
 
@@ -219,11 +219,14 @@ function canKeep(member: LiveMember, request: PickRequest): boolean {
 /** A new choice by the pool's method; undefined when nobody can take the connection. */
 function choose({ live, scheduler }: LiveService, request: PickRequest, { key, isSourceKept }: { key: string; isSourceKept: boolean }): LiveMember | undefined {
   const working = live.members.filter((member) => member.isWorking);
-  const [first, ...others] = working.filter((member) => !member.isFull && request.exclude?.has(member.member.id) !== true);
-  if (!first) return undefined;
-  const free: [LiveMember, ...LiveMember[]] = [first, ...others];
+  const free = working.filter((member) => !member.isFull && request.exclude?.has(member.member.id) !== true);
+  if (!isNonEmpty(free)) return undefined;
   if (!isSourceKept || !isSpreading(live.pool)) return scheduler.choose({ working, free, sourceKey: key });
   return rendezvous(hashText(key), free, ({ member }) => (live.pool.scheduling === "round-robin" ? 1 : member.weight));
+}
+
+function isNonEmpty(members: LiveMember[]): members is [LiveMember, ...LiveMember[]] {
+  return members.length > 0;
 }
 
 function isSpreading({ scheduling }: SnapshotPool): boolean {

@@ -13,7 +13,7 @@ export type Choice = {
   working: readonly LiveMember[];
   /** Those of `working` that can take the connection now. At least one. */
   free: readonly [LiveMember, ...LiveMember[]];
-  /** What the client is known by: its address, masked where persistence masks it; empty when unknown. */
+  /** For source hash: what the client is known by, its address, masked where persistence masks it; empty when unknown. */
   sourceKey: string;
 };
 

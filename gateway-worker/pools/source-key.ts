@@ -8,7 +8,8 @@ export const wholeAddress: SourceMask = { prefix4: 32, prefix6: 128 };
 
 /** One spelling per network, such as `192.0.2.0/24` or `2001:db8:0:0/64`; an IPv4-mapped IPv6 address is IPv4. At most 64 characters; a text that is no address stands for itself. */
 export function sourceKey(source: string, mask: SourceMask): string {
-  if (isIpv4(source)) return ipv4Key(source.split(".").map(Number), mask.prefix4);
+  // The usual case first: no parts to make when every bit counts.
+  if (isIpv4(source)) return mask.prefix4 === 32 ? `${source}/32` : ipv4Key(source.split(".").map(Number), mask.prefix4);
   const groups = parseIpv6(source.replace(/%.*$/, ""));
   if (!groups) return source.slice(0, 64);
   const [high = 0, low = 0] = groups.slice(6);

@@ -5,7 +5,7 @@ import type { Sticky } from "./sticky-table.ts";
 
 /** Entries per report (engine-messages.ts). */
 const entriesPerReport = 5_000;
-/** Entries that wait to be told; beyond, the oldest stay known to this engine alone. */
+/** Entries that wait to be told; what comes while so many wait stays known to this engine alone. */
 const waitingMax = 50_000;
 
 /** How much later an expiry must be to be told, when nothing is known about an entry's whole life. */
@@ -81,9 +81,6 @@ export class StickyShare {
 
   #tell(serviceId: string, key: string, isForgotten = false): void {
     const id = `${serviceId} ${key}`;
-    this.#waiting.delete(id);
-    const [oldest] = this.#waiting.size < waitingMax ? [] : this.#waiting.keys();
-    if (oldest !== undefined) this.#waiting.delete(oldest);
-    this.#waiting.set(id, { serviceId, key, isForgotten });
+    if (this.#waiting.size < waitingMax || this.#waiting.has(id)) this.#waiting.set(id, { serviceId, key, isForgotten });
   }
 }

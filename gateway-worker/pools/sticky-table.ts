@@ -19,6 +19,8 @@ export class StickyTable {
   /** In the order of use, the longest unused first. */
   readonly #entries = new Map<string, Sticky>();
   readonly #entriesMax: number;
+  /** Stands before the longest unused entry. Starting over each time would walk over all that were deleted before it. */
+  #oldest = this.#entries.keys();
 
   constructor(entriesMax = stickyEntriesMax) {
     this.#entriesMax = entriesMax;
@@ -44,12 +46,18 @@ export class StickyTable {
   /** Sets or replaces an entry and counts as its use. */
   set(key: string, entry: Sticky): void {
     this.#entries.delete(key);
-    const [oldest] = this.#entries.size < this.#entriesMax ? [] : this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
+    if (this.#entries.size >= this.#entriesMax) this.#dropOldest();
     this.#entries.set(key, entry);
   }
 
   delete(key: string): void {
     this.#entries.delete(key);
+  }
+
+  #dropOldest(): void {
+    let next = this.#oldest.next();
+    // An iterator that once came to its end stays there.
+    if (next.done === true) next = (this.#oldest = this.#entries.keys()).next();
+    if (next.done !== true) this.#entries.delete(next.value);
   }
 }
