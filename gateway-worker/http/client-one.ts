@@ -59,7 +59,8 @@ function serverFor(headTimeoutMs: number, keepAliveMs: number): http.Server {
 }
 
 function of(socket: net.Socket | null): ClientOne | undefined {
-  return (socket as OwnedSocket | null)?.[ownerOf];
+  const owned: OwnedSocket | null = socket;
+  return owned?.[ownerOf];
 }
 
 type Waiting = { request: http.IncomingMessage; response: http.ServerResponse };
@@ -80,7 +81,7 @@ export class ClientOne {
   }
 
   take(request: http.IncomingMessage, response: http.ServerResponse): void {
-    if (this.#connection.isClosing && !this.#isBusy) return void this.#connection.linger();
+    if (this.#connection.isClosing && !this.#isBusy) return this.#connection.linger();
     if (this.#waiting.length >= waitingMax) return this.fail("http-flood", `more than ${waitingMax} requests were sent ahead`);
     request.on("error", () => undefined);
     response.on("error", () => undefined);
@@ -108,7 +109,7 @@ export class ClientOne {
 
   /** What the parser did not take. A complete request before it is still answered. */
   parserFailed(error: NodeJS.ErrnoException): void {
-    if (error.code === "ECONNRESET" || error.code === "EPIPE") return void this.#connection.destroy();
+    if (error.code === "ECONNRESET" || error.code === "EPIPE") return this.#connection.destroy();
     // Bytes behind a request that was the last one: nobody reads them.
     if (error.code === "HPE_CLOSED_CONNECTION") return this.#lastBytes();
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return this.fail("http-timeout", "the request's head did not arrive in time");
@@ -156,12 +157,12 @@ export class ClientOne {
 
   #start(request: http.IncomingMessage, response: http.ServerResponse, upgrade: string | null): void {
     const verdict = judgeOne({ version: request.httpVersion, method: request.method ?? "", url: request.url ?? "", fields: request.rawHeaders });
-    const side = new OneSide(this.#connection, request, response);
     if (verdict.kind === "refused") {
       this.#isBusy = false;
       response.removeAllListeners("close");
       return this.fail(verdict.code, verdict.detail, verdict.status);
     }
+    const side = new OneSide(this.#connection, { request, response, hasBody: verdict.head.framing.kind !== "none" });
     this.#isRequestComplete = request.complete || verdict.head.framing.kind === "none";
     if (!this.#isRequestComplete) request.once("end", () => (this.#isRequestComplete = true));
     this.#current = this.#connection.run({ head: verdict.head, side, upgrade });
@@ -180,8 +181,12 @@ class OneSide implements ClientSide {
   readonly #request: http.IncomingMessage;
   readonly #response: http.ServerResponse;
 
-  constructor(connection: ClientConnection, request: http.IncomingMessage, response: http.ServerResponse) {
+  /** A request without a body is complete with its head, whatever the parser says at that moment. */
+  readonly #hasBody: boolean;
+
+  constructor(connection: ClientConnection, { request, response, hasBody }: Waiting & { hasBody: boolean }) {
     this.#connection = connection;
+    this.#hasBody = hasBody;
     this.#request = request;
     this.#response = response;
   }
@@ -190,7 +195,7 @@ class OneSide implements ClientSide {
     return this.#request;
   }
   get isBodyComplete(): boolean {
-    return this.#request.complete;
+    return !this.#hasBody || this.#request.complete;
   }
   get hasResponded(): boolean {
     return this.#response.headersSent;

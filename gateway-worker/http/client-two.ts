@@ -164,7 +164,7 @@ class TwoSide implements ClientSide {
       const name = (fields[index] ?? "").toLowerCase();
       if (name !== "content-length" || status !== 204) lines.push(name, fields[index + 1] ?? "");
     }
-    this.#stream.respond(lines as unknown as http2.OutgoingHttpHeaders, hasBody ? { waitForTrailers: true } : { endStream: true });
+    this.#stream.respond(lines, hasBody ? { waitForTrailers: true } : { endStream: true });
   }
 
   write(chunk: Buffer): boolean {

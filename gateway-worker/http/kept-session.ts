@@ -10,7 +10,7 @@ import { exceptionFor } from "./client-class.ts";
 import { cookieLifeMs, readSetCookie, rewriteCookies } from "./cookies.ts";
 import type { CookiePair } from "./cookies.ts";
 import { valuesOf } from "./member-fields.ts";
-import type { RawFields, RequestHead } from "./request-head.ts";
+import type { RequestHead } from "./request-head.ts";
 
 /** The part of the pool table that followed cookies need. */
 export type StickyLookup = {

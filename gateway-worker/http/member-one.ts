@@ -18,12 +18,10 @@ export function requestOne(socket: net.Socket, head: MemberRequestHead, events: 
     maxHeaderSize: responseHeadBytesMax,
     setHost: false,
   });
+  // The runtime keeps connections only for agents of its own; the member's word still counts.
+  request.shouldKeepAlive = true;
   let keepAliveMs: number | undefined;
-  let isFreed = false;
-  const free = (): void => {
-    isFreed = true;
-    onFree(keepAliveMs);
-  };
+  const free = (): void => onFree(keepAliveMs);
   socket.once("free", free);
   request.on("information", (info: http.InformationEvent) => events.onInform(info.statusCode, info.rawHeaders));
   request.on("response", (response) => {
@@ -32,13 +30,10 @@ export function requestOne(socket: net.Socket, head: MemberRequestHead, events: 
   });
   request.on("upgrade", (response, upgraded, first) => {
     socket.removeListener("free", free);
-    events.onUpgrade(response.rawHeaders, upgraded as net.Socket, first);
+    events.onUpgrade(response.rawHeaders, upgraded, first);
   });
   request.on("drain", events.onDrain);
   request.on("error", events.onError);
-  request.on("close", () => {
-    if (!isFreed) socket.removeListener("free", free);
-  });
   if (head.framing.kind !== "none") request.flushHeaders();
   return {
     write: (chunk) => request.write(chunk),

@@ -37,7 +37,7 @@ export class MemberSession {
     for (let index = 0; index < head.fields.length; index += 2) lines.push((head.fields[index] ?? "").toLowerCase(), head.fields[index + 1] ?? "");
     if (head.takesTrailers) lines.push("te", "trailers");
     if (head.framing.kind === "length") lines.push("content-length", String(head.framing.bytes));
-    const stream = this.#session.request(lines as unknown as http2.OutgoingHttpHeaders, { endStream: head.framing.kind === "none" });
+    const stream = this.#session.request(lines, { endStream: head.framing.kind === "none" });
     this.#streams += 1;
     stream.once("close", () => (this.#streams -= 1));
     return follow(stream, events);
