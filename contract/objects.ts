@@ -155,6 +155,8 @@ export const agentDetail = agentRow.extend({
   note: z.string(), identity: z.string(), certificates: z.array(z.object({ id: z.string(), fingerprint, serial: z.string(), notAfter: when, isCurrent: z.boolean() })),
   inventory: inventory.nullable(), inventoryAt: when.nullable(), attempts: z.array(connectionAttempt), policies: z.array(ref.extend({ isEnabled: z.boolean() })), policyRevision: z.number(), clockSkewMs: z.number().nullable(),
   tunnels: z.array(z.object({ connectionId: z.string(), gateway: ref, server: ref, step: z.string(), openedAt: when, lastByteAt: when, bytesUp: z.number(), bytesDown: z.number(), endedAt: when.nullable() })),
+  /** Certificate proxies that the agent met in the last day, with both fingerprints (S0-03, S0-09). */
+  diagnoses: z.array(z.object({ code: z.literal("certificate-proxy"), gateway: ref, seen: fingerprint, own: fingerprint.nullable(), at: when, sentence: z.string(), cure: z.string() })),
   enrolledAt: when.nullable(), revokedAt: when.nullable(), rowVersion: version,
 });
 export const agentUpdate = z.strictObject({ id: z.uuid(), note, groupIds: uniqueList(z.uuid(), 200) });
@@ -183,7 +185,15 @@ export const policyList = listInput(["name", "isEnabled", "agentCount", "created
 export const policyRow = z.object({ id: z.string(), name: z.string(), isEnabled: z.boolean(), gateways: z.array(z.object({ name: z.string(), fqdn: z.string(), port: z.number() })), groupCount: z.number(), agentCount: z.number(), createdAt: when });
 export const policyRows = listOutput(policyRow);
 /** `doctor` findings per gateway: does the name resolve, does the port answer, is what it presents one of the pins (S1-51). */
-export const policyGatewayCheck = z.object({ gatewayId: z.string(), resolves: z.boolean(), addresses: z.array(z.string()), answers: z.boolean(), presented: fingerprint.nullable(), pinFits: z.boolean(), detail: z.string() });
+export const policyGatewayCheck = z.object({
+  gatewayId: z.string(), resolves: z.boolean(), addresses: z.array(z.string()), answers: z.boolean(), presented: fingerprint.nullable(), pinFits: z.boolean(), detail: z.string(),
+  /** What the gateway says it presents; null: it has not said so yet. */
+  own: fingerprint.nullable(),
+  /** Something in front of the gateway answers TLS itself: what is presented belongs to no gateway of ours (S0-03, S0-09). */
+  isCertificateProxy: z.boolean(),
+  /** Something answers plain HTTP on the gateway's port, or on port 80 of its name (S0-02). */
+  answersPlainHttp: z.boolean(),
+});
 export const policyDetail = policyRow.omit({ gateways: true }).extend({ gateways: z.array(policyGatewayFields.extend({ name: z.string(), currentFingerprint: fingerprint.nullable() })), groups: z.array(ref.extend({ agentCount: z.number() })), requestProxy: httpProxy.nullable(), channelProxy: httpProxy.nullable(), note: z.string(), version, updatedAt: when });
 /** Who gains and who loses access with this edit, before it is saved. */
 export const policyPreview = z.object({ gain: z.number(), lose: z.number(), loseSample: z.array(ref), lines: z.array(z.string()) });

@@ -74,7 +74,7 @@ describe("the first run", () => {
     expect(step.facts.find((fact) => fact.label === "Client without a certificate")?.value).toMatch(/403|401|refused/);
   });
 
-  it("wants a connected gateway on its newest revision whose public name presents the reported certificate and no plain HTTP [S0-02] [S0-03] [S0-08] [S0-12] [S1-22]", async () => {
+  it("wants a connected gateway on its newest revision whose public name presents the reported certificate and no plain HTTP [S0-02] [S0-03] [S0-08] [S0-09] [S0-12] [S1-22]", async () => {
     expect(await owner().guide.check({ step: "gateway" })).toMatchObject({ state: "failed", problem: "There is no gateway yet." });
     const { id } = await owner().gateway.create({ name: "Edge", publicNames: ["localhost"], publicPort: frontPort });
     expect((await owner().guide.check({ step: "gateway" })).problem).toContain("never installed");
@@ -82,7 +82,9 @@ describe("the first run", () => {
     await db().gateway.update({ where: { id }, data: { enrolledAt: now, connectedSince: now, lastSeenAt: now, appliedRevision: 0 } });
     expect((await owner().guide.check({ step: "gateway" })).problem).toContain("revision 0");
     await db().gateway.update({ where: { id }, data: { appliedRevision: 1, presentedCertificateId: (await db().certificate.findFirstOrThrow({ where: { organisationId: org.id, purpose: "root-ca" } })).id } });
-    expect((await owner().guide.check({ step: "gateway" })).problem).toContain("presents another certificate");
+    const own = await db().certificate.findFirstOrThrow({ where: { organisationId: org.id, purpose: "root-ca" } });
+    const proxied = (await owner().guide.check({ step: "gateway" })).problem;
+    for (const words of ["certificate proxy", fingerprint, own.fingerprint]) expect(proxied).toContain(words);
     await db().gateway.update({ where: { id }, data: { presentedCertificateId: certificateId } });
     const step = await owner().guide.check({ step: "gateway" });
     expect(step.state, JSON.stringify(step)).toBe("verified");
@@ -113,7 +115,7 @@ describe("the first run", () => {
     expect(await owner().guide.check({ step: "servers" })).toMatchObject({ state: "verified" });
   });
 
-  it("wants an enabled policy whose pin is what the public name really presents, and that targets a group; names a load balancer that ends TLS [S0-01] [S0-09] [S1-50] [S1-51] [S1-53] [S1-55] [S1-60]", async () => {
+  it("wants an enabled policy whose pin is what the public name really presents, and that targets a group; names a load balancer that ends TLS, with both fingerprints [S0-01] [S0-03] [S0-05] [S0-09] [S1-50] [S1-51] [S1-53] [S1-55] [S1-60]", async () => {
     expect((await owner().guide.check({ step: "policy" })).problem).toBe("There is no policy yet.");
     const gateway = await db().gateway.findFirstOrThrow({ where: { organisationId: org.id } });
     const fields = { name: "Outside", groupIds: [] as string[], gateways: [{ gatewayId: gateway.id, fqdn: "localhost", port: frontPort, pins: ["0".repeat(64)] }] };
@@ -127,7 +129,13 @@ describe("the first run", () => {
     const [check] = await owner().policy.check({ id });
     expect(check).toMatchObject({ resolves: true, answers: true, presented: fingerprint, pinFits: false });
     await db().gateway.update({ where: { id: gateway.id }, data: { isBehindLoadBalancer: true } });
-    expect((await owner().policy.check({ id }))[0]?.detail).toContain("load balancer in front of the gateway ends TLS itself (a certificate proxy)");
+    expect((await owner().policy.check({ id }))[0]).toMatchObject({ isCertificateProxy: false, own: fingerprint, answersPlainHttp: false, detail: expect.stringContaining("copy the fingerprint into the policy") });
+    const other = await db().certificate.findFirstOrThrow({ where: { organisationId: org.id, purpose: "root-ca" } });
+    await db().gateway.update({ where: { id: gateway.id }, data: { presentedCertificateId: other.id } });
+    const [proxied] = await owner().policy.check({ id });
+    expect(proxied).toMatchObject({ isCertificateProxy: true, presented: fingerprint, own: other.fingerprint });
+    for (const words of ["A certificate proxy answers TLS in place of gateway", fingerprint, other.fingerprint, "load balancer in front of the gateway pass TLS through"]) expect(proxied?.detail).toContain(words);
+    await db().gateway.update({ where: { id: gateway.id }, data: { presentedCertificateId: certificateId } });
     await owner().policy.update({ ...fields, id, version: 2, groupIds: [group], gateways: fields.gateways.map((entry) => ({ ...entry, pins: [fingerprint] })) });
     const step = await owner().guide.check({ step: "policy" });
     expect(step).toMatchObject({ state: "verified" });

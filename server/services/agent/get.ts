@@ -6,6 +6,7 @@ import type { agentDetail } from "../../../contract/objects.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { iso, isoOrNull } from "../object/list.ts";
+import { certificateProxies } from "./certificate-proxy.ts";
 import { agentColumns, toAgentRow } from "./list.ts";
 
 /** Tunnels shown on the agent's page, newest first. */
@@ -31,6 +32,7 @@ export async function getAgent(caller: Caller, input: { id: string }): Promise<z
     inventory: known.success ? known.data : null, inventoryAt: isoOrNull(row.inventoryAt), attempts: attempts.success ? attempts.data : [],
     policies: await policiesOf(caller, row.groups.map(({ group }) => group.id)),
     policyRevision: row.policyRevision, clockSkewMs: row.clockSkewMs, tunnels: await tunnelsOf(caller, row.id),
+    diagnoses: await diagnosesOf(caller, row.id),
     enrolledAt: isoOrNull(row.enrolledAt), revokedAt: isoOrNull(row.revokedAt), rowVersion: row.version,
   };
 }
@@ -48,4 +50,9 @@ async function tunnelsOf(caller: Caller, agentId: string): Promise<z.infer<typeo
     connectionId: row.connectionId, gateway: row.gateway, server: { id: row.serverId, name: names.get(row.serverId) ?? "(deleted server)" }, step: row.step,
     openedAt: iso(row.openedAt), lastByteAt: iso(row.lastByteAt), bytesUp: Number(row.bytesUp), bytesDown: Number(row.bytesDown), endedAt: isoOrNull(row.endedAt),
   }));
+}
+
+async function diagnosesOf(caller: Caller, agentId: string): Promise<z.infer<typeof agentDetail>["diagnoses"]> {
+  const found = await certificateProxies(caller, new Date(), agentId);
+  return found.map(({ gatewayId, gateway, seen, own, at, sentence, cure }) => ({ code: "certificate-proxy" as const, gateway: { id: gatewayId, name: gateway }, seen, own, at, sentence, cure }));
 }

@@ -1,12 +1,14 @@
 /** Step 3: a gateway is connected, serves its newest snapshot, presents the certificate it reports, and answers no plain HTTP (S0-02, S1-22 to S1-32). */
+import { proxyCure, proxySentence } from "../agent/certificate-proxy.ts";
 import type { Caller } from "../caller.ts";
+import { ownCertificates } from "../gateway/own-certificates.ts";
 import { gatewayStateColumns, gatewayStateOf } from "../gateway/state.ts";
 import { addressesOf } from "../probe/addresses.ts";
-import { speakPlainHttp } from "../probe/http.ts";
+import { plainHttpAt } from "../probe/plain-http.ts";
 import { readPresented } from "../probe/tls.ts";
 import { bad, fact, failed, good, type StepVerdict, verified } from "./facts.ts";
 
-const columns = { id: true, name: true, publicNames: true, publicPort: true, revision: true, presentedCertificateId: true, ...gatewayStateColumns } as const;
+const columns = { id: true, name: true, publicNames: true, publicPort: true, revision: true, presentedCertificateId: true, isBehindLoadBalancer: true, ...gatewayStateColumns } as const;
 /** Longest wait for a snapshot that is on its way, ms; a gateway applies one within a second. */
 const settleMs = 3_000;
 const settlePollMs = 250;
@@ -66,9 +68,18 @@ async function judgeListener(caller: Caller, row: Row, facts: StepVerdict["facts
   const presented = await readPresented({ host, port, addresses: resolved.addresses });
   if (presented.kind === "failed") return failed([...facts, bad("Listener", presented.detail)], `Nothing answers TLS at ${host}:${port}.`, "Check the listener's address and port, the port mapping and the firewall in front of the gateway.");
   facts.push(fact("Certificate presented", presented.fingerprint, presented.fingerprint === certificate.fingerprint));
-  if (presented.fingerprint !== certificate.fingerprint) return failed(facts, `${host}:${port} presents another certificate than gateway "${row.name}" reports.`, "Something in front of it ends TLS itself (a certificate proxy); let TLS pass through it.");
-  const plain = await speakPlainHttp({ host, port, address: presented.address });
-  facts.push(fact("Plain HTTP", plain.kind === "spoke-http" ? "answered" : "no HTTP answer", plain.kind !== "spoke-http"));
-  if (plain.kind === "spoke-http") return failed(facts, `${host}:${port} answers plain HTTP.`, "Something in front of the gateway answers for it; turn its HTTP responder off.");
+  if (presented.fingerprint !== certificate.fingerprint) return judgeForeign(caller, row, { facts: [...facts, good("Gateway's own certificate", certificate.fingerprint)], place: `${host}:${port}`, seen: presented.fingerprint, own: certificate.fingerprint });
+  if (row.isBehindLoadBalancer) facts.push(good("Load balancer in front", "passes TLS through: the gateway's own certificate is met under its public name"));
+  const plain = await plainHttpAt({ host, port, address: presented.address });
+  facts.push(fact("Plain HTTP", plain ?? "no HTTP answer", plain === null));
+  if (plain !== null) return failed(facts, `${host} answers plain HTTP.`, "Something in front of the gateway answers for it; turn its HTTP responder off.");
   return verified([...facts, good("Public name", `${host}:${port}`)]);
+}
+
+/** Another certificate than the gateway's: another gateway of ours under a shared name is right, anything else is a certificate proxy (S0-03, S0-09). */
+async function judgeForeign(caller: Caller, row: Row, { facts, place, seen, own }: { facts: StepVerdict["facts"]; place: string; seen: string; own: string }): Promise<StepVerdict> {
+  const other = (await ownCertificates(caller)).gatewayNameOf.get(seen);
+  if (other !== undefined && row.isBehindLoadBalancer) return verified([...facts.filter((found) => found.isGood), good("Certificate presented", `${seen}, gateway "${other}", which shares the name`), good("Public name", place)]);
+  if (other !== undefined) return failed(facts, `${place} leads to gateway "${other}", not to "${row.name}".`, "Correct the DNS entry or the port mapping; if both share the name behind a load balancer, say so in their settings.");
+  return failed(facts, proxySentence({ gateway: row.name, seen, own, who: `the check of ${place}` }), proxyCure(row));
 }

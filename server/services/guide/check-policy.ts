@@ -1,5 +1,6 @@
 /** Step 5: an enabled policy names a gateway by a name that resolves, with a pin that is really presented there, and targets a group (S1-50 to S1-55, S1-60). */
 import type { Caller } from "../caller.ts";
+import { type OwnCertificates, ownCertificates } from "../gateway/own-certificates.ts";
 import { checkEntry } from "../policy/check.ts";
 import { fact, failed, type StepVerdict, verified } from "./facts.ts";
 
@@ -11,9 +12,10 @@ export async function checkPolicyStep(caller: Caller): Promise<StepVerdict> {
   const enabled = policies.filter((policy) => policy.isEnabled);
   if (policies.length === 0) return failed([], "There is no policy yet.", "Create one with a gateway, its fingerprint as the pin, and the agent groups it is for.");
   if (enabled.length === 0) return failed([fact("Policy", `${policies[0]?.name ?? ""} is switched off`, false)], "No policy is enabled.", "Switch the policy on.");
+  const own = await ownCertificates(caller);
   let first: StepVerdict | undefined;
   for (const policy of enabled) {
-    const verdict = await judgePolicy(policy);
+    const verdict = await judgePolicy(policy, own);
     if (verdict.isVerified) return verdict;
     first ??= verdict;
   }
@@ -30,15 +32,22 @@ async function readPolicies(caller: Caller) {
   });
 }
 
-async function judgePolicy(policy: Awaited<ReturnType<typeof readPolicies>>[number]): Promise<StepVerdict> {
+async function judgePolicy(policy: Awaited<ReturnType<typeof readPolicies>>[number], own: OwnCertificates): Promise<StepVerdict> {
   const facts = [fact("Policy", `${policy.name} is enabled`, true), fact("Target groups", String(policy._count.groups), policy._count.groups > 0), fact("Gateways", String(policy.gateways.length), policy.gateways.length > 0)];
   if (policy.gateways.length === 0) return failed(facts, `Policy "${policy.name}" names no gateway.`, "Add a gateway with its public name and pin.");
   if (policy._count.groups === 0) return failed(facts, `Policy "${policy.name}" targets no group.`, "Add the agent groups that may come in from outside.");
   for (const entry of policy.gateways) {
-    const check = await checkEntry(entry);
-    facts.push(fact(`${entry.fqdn}:${entry.port}`, check.detail, check.pinFits));
+    const check = await checkEntry(entry, own);
+    facts.push(fact(`${entry.fqdn}:${entry.port}`, check.detail, check.pinFits && !check.answersPlainHttp));
     if (check.pinFits && !check.isPublic) facts.push(fact(`${entry.fqdn} outside`, "resolves only to private addresses here; check that it resolves publicly", true));
-    if (!check.pinFits) return failed(facts, check.detail, !check.resolves ? "Add a public DNS entry, or correct the name." : !check.answers ? "Check listener, port mapping and firewall." : "Copy the gateway's current SHA-256 fingerprint into the policy, unless something in front of it ends TLS.");
+    if (!check.pinFits) return failed(facts, check.detail, cureOf(check));
+    if (check.answersPlainHttp) return failed(facts, check.detail, "Turn off what answers plain HTTP in front of the gateway: nothing but the gateway may answer there.");
   }
   return verified(facts);
+}
+
+function cureOf(check: Awaited<ReturnType<typeof checkEntry>>): string {
+  if (!check.resolves) return "Add a public DNS entry, or correct the name.";
+  if (!check.answers) return "Check listener, port mapping and firewall.";
+  return check.isCertificateProxy ? "Let the device in front of the gateway pass TLS through unchanged." : "Copy the gateway's current SHA-256 fingerprint into the policy.";
 }
