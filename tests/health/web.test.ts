@@ -189,7 +189,7 @@ describe("members that answer badly", () => {
     ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst", /accepted the connection, but 400 ms were over before "wanted" came in the body$/],
     ["220 mail.example ESMTP\r\n", /did not answer in HTTP\/1\.1/],
     [`HTTP/1.1 200 OK\r\nX-Big: ${"x".repeat(40_000)}`, /answered with a head of more than 32 KiB$/],
-  ])("ends the check at its time-out or bound, and says at what: %.30j [T31]", async (text, reason) => {
+  ])("ends the check at its time-out or bound, and says at what (case %#) [T31]", async (text, reason) => {
     const result = await probed(await answering(text), { kind: "http", timeoutMs: 400, bodyContains: "wanted" });
     expect(result.state).toBe("down");
     expect(result.cause).toMatch(reason);
