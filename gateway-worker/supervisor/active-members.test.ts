@@ -10,13 +10,13 @@ const pool = snapshotPool.parse({ id: id(9), name: "pool", failsBack: false, mem
 const except = (...down: string[]) => (memberId: string): boolean => !down.includes(memberId);
 
 describe("the member in use of a fail-over pool that does not fail back", () => {
-  it("is the first usable one, and stays when an earlier one comes back [S3-60]", () => {
+  it("is the first usable one, and stays when an earlier one comes back [S3-64] [N7]", () => {
     expect(chooseActive(pool.members, undefined, except())).toBe(id(1));
     expect(chooseActive(pool.members, id(1), except(id(1)))).toBe(id(2));
     expect(chooseActive(pool.members, id(2), except())).toBe(id(2));
   });
 
-  it("is left when it is drained, disabled, weighs nothing or was removed, and kept when nobody else can [S3-60]", () => {
+  it("is left when it is drained, disabled, weighs nothing or was removed, and kept when nobody else can [S3-64] [N7]", () => {
     const second = pool.members.find((member) => member.id === id(2));
     for (const change of [{ state: "drain" as const }, { state: "disabled" as const }, { weight: 0 }]) {
       const members = pool.members.map((member) => (member === second ? { ...member, ...change } : member));

@@ -35,7 +35,7 @@ function pool(change: object = {}): SnapshotPool {
 const last = (engine: number): MembersCommand | undefined => told.get(engine)?.at(-1);
 
 describe("verdicts on members", () => {
-  it("are told whole with a snapshot and to a new engine, and only what changed afterwards [S3-16]", () => {
+  it("are told whole with a snapshot and to a new engine, and only what changed afterwards [S3-64]", () => {
     verdicts.configure({ pools: [pool()] });
     expect(last(0)).toEqual({ kind: "members", isFull: true, actives: [], verdicts: [1, 2].map((index) => ({ memberId: id(index), isUp: true, elsewhere: 0 })) });
     down.add(id(1));
@@ -46,7 +46,7 @@ describe("verdicts on members", () => {
     expect(verdicts.full(1).verdicts).toEqual([{ memberId: id(1), isUp: false, elsewhere: 0 }, { memberId: id(2), isUp: true, elsewhere: 0 }]);
   });
 
-  it("name one member in use for all engines where a pool does not fail back [S3-60]", () => {
+  it("name one member in use for all engines where a pool does not fail back [S3-64] [N7]", () => {
     verdicts.configure({ pools: [pool({ failsBack: false })] });
     expect(last(0)?.actives).toEqual([{ poolId: id(9), memberId: id(1) }]);
     down.add(id(1));
@@ -56,7 +56,7 @@ describe("verdicts on members", () => {
     expect(last(0)?.actives).toEqual([{ poolId: id(9), memberId: id(2) }]);
   });
 
-  it("count failures in a row over all engines; one success in any of them ends the row [S3-19]", () => {
+  it("count failures in a row over all engines; one success in any of them ends the row", () => {
     verdicts.configure({ pools: [pool()] });
     const dial = (succeeded: number, failed: number, failuresInRow: number) => [{ memberId: id(1), succeeded, failed, failuresInRow, lastFailure: "refused" }];
     verdicts.dialled(dial(0, 2, 2));
@@ -68,7 +68,7 @@ describe("verdicts on members", () => {
     expect(passive).toHaveLength(5);
   });
 
-  it("say how many connections the other engines hold where that counts, when it changed [S3-66]", () => {
+  it("say how many connections the other engines hold where that counts, when it changed", () => {
     verdicts.configure({ pools: [pool({ scheduling: "least-connections" })] });
     counts = new Map([[id(1), new Map([[0, 3], [1, 5]])]]);
     verdicts.refreshElsewhere(engines);
