@@ -53,17 +53,19 @@ async function make(cache) {
   return { member, ...result };
 }
 
-/** Supervisor (for Node) and stream engine (for Bun and Node), each one file. */
+/** Supervisor and HTTP engine (for Node) and stream engine (for Bun and Node), each one file. */
 async function bundlePrograms() {
   const options = { bundle: true, write: false, platform: "node", format: "esm", target: "node22", legalComments: "none", logLevel: "silent", external: ["bufferutil", "utf-8-validate"], absWorkingDir: root };
-  const [supervisor, engine] = await Promise.all([
+  const [supervisor, engine, http] = await Promise.all([
     // Packages in CommonJS form ask for `require`, which an ES module does not have by itself.
     build({ ...options, entryPoints: ["gateway-worker/main.ts"], banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' } }),
     build({ ...options, entryPoints: ["gateway-worker/stream/main.ts"] }),
+    build({ ...options, entryPoints: ["gateway-worker/http/main.ts"] }),
   ]);
   return [
     { name: "lib/gateway.mjs", content: Buffer.from(supervisor.outputFiles[0].contents) },
     { name: "lib/stream-engine.mjs", content: Buffer.from(engine.outputFiles[0].contents) },
+    { name: "lib/http-engine.mjs", content: Buffer.from(http.outputFiles[0].contents) },
   ];
 }
 

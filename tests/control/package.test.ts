@@ -2,12 +2,15 @@
 import "../support/with-database.ts";
 import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { chmodSync, cpSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type net from "node:net";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serviceCreate } from "../../contract/service-objects.ts";
 import { ControlBench, echoThrough, openTunnel } from "../support/control-bench.ts";
-import { type CountingServer, countingServer, echoServer, until } from "../support/sockets.ts";
+import { type CountingServer, countingServer, echoServer, freePort, until } from "../support/sockets.ts";
 
 /** Root may give itself a view of the file system in which nothing outside is changed; elsewhere the tests that install are skipped. */
 const mayInstall = spawnSync("unshare", ["-m", "true"]).status === 0 && spawnSync("id", ["-u"]).stdout.toString().trim() === "0";
@@ -41,6 +44,20 @@ async function download(): Promise<string> {
   return file;
 }
 
+/** A service of protocol http is served by the packaged HTTP engine. */
+async function expectHttpService(): Promise<void> {
+  const { createService } = await import("../../server/services/virtual-service/create.ts");
+  const web = http.createServer((_request, response) => response.end("from the member"));
+  const member = await new Promise<number>((resolve) => web.listen(0, "127.0.0.1", () => resolve((web.address() as net.AddressInfo).port)));
+  const port = await freePort();
+  const pool = { name: "web", members: [{ name: "web", host: "127.0.0.1", port: member }] };
+  await createService(bench.caller, serviceCreate.parse({ name: "web", gatewayIds: [gateway.id], address: "127.0.0.1", port, mode: "tcp", protocol: "http", pool }));
+  const get = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${port}/`)).text();
+  await until(async () => (await get().catch(() => "")) === "from the member", "the packaged HTTP engine serves", 20_000);
+  web.closeAllConnections();
+  web.close();
+}
+
 describe("a downloaded gateway package", () => {
   it("unpacks with tar, fits its checksums, and keeps its token private [S1-23] [S1-24] [T40]", { timeout: 120_000 }, async () => {
     const file = await download();
@@ -62,7 +79,7 @@ describe("a downloaded gateway package", () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
-  it("runs by hand, enrols, and carries a tunnel like the first-run gateway [S1-22] [S1-26] [S1-32]", { timeout: 90_000 }, async () => {
+  it("runs by hand, enrols, and carries a tunnel like the first-run gateway, and an HTTP service [S1-22] [S1-26] [S1-32]", { timeout: 90_000 }, async () => {
     const environment: NodeJS.ProcessEnv = { PATH: process.env["PATH"] ?? "", SALLYPORT_METRICS_PORT: "0", NODE_ENV: "production" };
     const command = path.join(folder, "sallyport-gateway");
     const gatewayProcess = spawn(command, ["run"], { env: environment, stdio: ["ignore", "pipe", "pipe"], cwd: "/" });
@@ -92,6 +109,7 @@ describe("a downloaded gateway package", () => {
       const certificate = await bench.db.certificate.findUniqueOrThrow({ where: { id: presentedCertificateId ?? "" } });
       expect(await ask("fingerprint")).toContain(certificate.fingerprint);
       expect((await status())?.["status"]).toMatchObject({ engines: expect.arrayContaining([expect.objectContaining({ runtime: expect.stringMatching(/bun/i) })]) });
+      await expectHttpService();
     } finally {
       gatewayProcess.kill("SIGTERM");
     }
