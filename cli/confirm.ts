@@ -24,3 +24,15 @@ export async function confirmImpact(screen: Screen, question: { what: string; na
 export function confirmName(detail: Row): string {
   return String(detail["name"] ?? detail["hostname"] ?? detail["subject"] ?? detail["id"]);
 }
+
+/** The name that the console asks for before it goes on with a change, once the person means it; undefined when `error` is another refusal. Throws when nobody means it. */
+export async function confirmRefused(error: unknown, question: { what: string; isYes: boolean }, screen: Screen): Promise<string | undefined> {
+  if (!(error instanceof CliError) || error.code !== "confirmation-missing") return undefined;
+  const name = /^type (.+)$/.exec(error.fields.find((field) => field.path === "confirmName")?.message ?? "")?.[1];
+  if (name === undefined) return undefined;
+  if (question.isYes) return name;
+  if (!isInteractive()) throw new CliError(error.message, { exitCode: 2, code: error.code, details: [...error.details, "Use --yes when this is meant."], cause: error });
+  screen.err(`${plain(error.message)}\n`);
+  if ((await ask(`Type "${plain(name)}" to go on: `, "")) !== name) throw new CliError("Nothing was changed.", { code: "not-confirmed" });
+  return name;
+}

@@ -3,14 +3,17 @@ export class CliError extends Error {
   readonly exitCode: 1 | 2;
   readonly code: string;
   readonly details: readonly string[];
+  /** Of the console's answer. */
+  readonly fields: readonly { path: string; message: string }[];
 
   /** `details` are further lines for people; `code` is the console's error code, or one of the CLI's own. */
-  constructor(message: string, options: { exitCode?: 1 | 2; code?: string; details?: readonly string[]; cause?: unknown } = {}) {
+  constructor(message: string, options: { exitCode?: 1 | 2; code?: string; details?: readonly string[]; fields?: readonly { path: string; message: string }[]; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "CliError";
     this.exitCode = options.exitCode ?? 1;
     this.code = options.code ?? "failed";
     this.details = options.details ?? [];
+    this.fields = options.fields ?? [];
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { columnsFor } from "./columns.ts";
 import { connection, type Connection } from "./config.ts";
-import { confirmImpact, confirmName, type Impact } from "./confirm.ts";
+import { confirmImpact, confirmName, confirmRefused, type Impact } from "./confirm.ts";
 import { usage } from "./errors.ts";
 import { addFlags, type Flag, flagsOf, readFlags } from "./flags.ts";
 import { callApi } from "./http.ts";
@@ -10,7 +10,7 @@ import { presentFields } from "./merge.ts";
 import { kebab, namedTags, nounOf, type Operation, operations, referenceTag } from "./operations.ts";
 import { cell, printDetail, printJson, printTable, type Row, type Screen } from "./output.ts";
 import { readSmallFile, readStdin } from "./prompt.ts";
-import { listAll, resolveId } from "./resolve.ts";
+import { listAll, resolveId, resolveMember } from "./resolve.ts";
 
 export type Shared = { readonly screen: Screen; readonly isJson: () => boolean };
 
@@ -52,6 +52,8 @@ const nounTexts: Record<string, string> = {
   "agent-groups": "Groups of agents, by hand or by rule",
   agents: "Agents: state, groups, tokens, revocation",
   policies: "Which agents may use which gateways",
+  pools: "Pools of members, their health, and how one is chosen",
+  "virtual-services": "Services that gateways balance and, where told, decrypt",
   certificates: "Certificates of the organisation; import of third parties'",
   bundles: "Offline installers of agents",
   users: "People, invitations, one's own sessions",
@@ -59,6 +61,7 @@ const nounTexts: Record<string, string> = {
   audit: "Who changed what, and whether the record is intact",
   refusals: "Connections that were refused, and why",
   organisation: "The organisation, its agent site and its defaults",
+  lint: "Settings that work today and hurt tomorrow",
   overview: "The whole organisation on one page",
   search: "Find objects by name",
 };
@@ -71,12 +74,12 @@ function addCommand(noun: Command, verb: string, operation: Operation, shared: S
   const command = noun.command(verb, { isDefault: defaultVerbs.has(operation.name) }).description(operation.summary).allowExcessArguments(false);
   const alias = aliases[verb];
   if (alias) command.alias(alias);
-  for (const name of inPath) command.argument(`<${namedTags.has(referenceTag(name, operation.tag) ?? "") ? "name-or-id" : name}>`);
+  for (const name of inPath) command.argument(`<${name === "id" && namedTags.has(operation.tag) ? "name-or-id" : name.replace(/Id$/, "")}>`);
   for (const name of positional) command.argument(required.has(name) ? `<${name}>` : `[${name}]`);
   addFlags(command, isUpdate(operation) ? flags.map(keepPresent) : flags, required);
   if (operation.method !== "GET" && flags.length > 0) command.option("--from <file>", "read the whole input as JSON from a file, - for standard input; flags win over it");
   if (isList(operation)) command.option("--all", "all pages");
-  if (cutsOff(operation)) command.option("--yes", "do not ask");
+  if (cutsOff(operation) || mayAsk(operation)) command.option("--yes", "do not ask");
   command.action(async (...given: unknown[]) => {
     const options = given[inPath.length + positional.length] as Record<string, unknown>;
     await run({ operation, inPath, positional, flags, values: given.map((value) => (typeof value === "string" ? value : undefined)), options }, shared);
@@ -95,14 +98,21 @@ async function run(call: Call, shared: Shared): Promise<void> {
   const { operation, inPath, positional, options } = call;
   const target = connection();
   const params: Record<string, string> = {};
-  for (const [index, name] of inPath.entries()) params[name] = await resolveId(target, referenceTag(name, operation.tag) ?? "", call.values[index] ?? "");
+  for (const [index, name] of inPath.entries()) params[name] = name === "memberId" ? await resolveMember(target, params["poolId"] ?? "", call.values[index] ?? "") : await resolveId(target, referenceTag(name, operation.tag) ?? "", call.values[index] ?? "");
   const given = { ...(await fromFile(options["from"])), ...Object.fromEntries(positional.flatMap((name, index) => (call.values[inPath.length + index] === undefined ? [] : [[name, call.values[inPath.length + index]]]))), ...(await readFlags(call.flags, options)) };
   const input = await resolveReferences(target, call.flags, given);
   const present = isUpdate(operation) ? await presentFields(target, operation, params["id"] ?? "") : {};
   const confirmation = cutsOff(operation) ? await confirm(target, { call, params, input }, shared) : {};
   const full = { ...(newestFirst.has(operation.name) ? { desc: true } : {}), ...present, ...input, ...confirmation };
   demandRequired(call, full, inPath);
-  await send(target, { operation, params, full, isAll: options["all"] === true }, shared);
+  const sending = { operation, params, full, isAll: options["all"] === true };
+  try {
+    await send(target, sending, shared);
+  } catch (error) {
+    const confirmed = mayAsk(operation) ? await confirmRefused(error, { what: operation.summary, isYes: options["yes"] === true }, shared.screen) : undefined;
+    if (confirmed === undefined) throw error;
+    await send(target, { ...sending, full: { ...full, confirmName: confirmed } }, shared);
+  }
 }
 
 async function send(target: Connection, call: { operation: Operation; params: Record<string, string>; full: Record<string, unknown>; isAll: boolean }, shared: Shared): Promise<void> {
@@ -192,7 +202,7 @@ function positionalOf(operation: Operation, inPath: readonly string[]): string[]
 }
 
 function isUpdate(operation: Operation): boolean {
-  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || operation.name === "policy.setEnabled") && canGet(operation);
+  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || operation.name.endsWith(".setEnabled")) && canGet(operation);
 }
 
 function canGet(operation: Operation): boolean {
@@ -201,6 +211,11 @@ function canGet(operation: Operation): boolean {
 
 function isList(operation: Operation): boolean {
   return operation.method === "GET" && operation.input?.properties?.["pageSize"] !== undefined;
+}
+
+/** Changes that ask for a name only when they would cut somebody off: the console says so, and which name. */
+function mayAsk(operation: Operation): boolean {
+  return operation.input?.properties?.["confirmName"] !== undefined && !cutsOff(operation);
 }
 
 const cuttingVerbs = new Set(["remove", "revoke", "setEnabled"]);

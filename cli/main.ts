@@ -5,6 +5,7 @@ import { addBundle } from "./commands/bundle.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addGuide } from "./commands/guide.ts";
+import { addLint } from "./commands/lint.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRefusals } from "./commands/refusals.ts";
 import { addSession } from "./commands/session.ts";
@@ -37,7 +38,7 @@ export function buildProgram(shared: Shared): Command {
     .configureHelp({ sortSubcommands: true })
     .configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err })
     .addHelpText("after", afterHelp);
-  for (const add of [addSession, addDoctor, addGuide, addGateway, addBundle, addPolicy, addRefusals, addGeneric]) add(program, shared);
+  for (const add of [addSession, addDoctor, addGuide, addLint, addGateway, addBundle, addPolicy, addRefusals, addGeneric]) add(program, shared);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err }).option("--json", "print JSON");
   return program;
 }

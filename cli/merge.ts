@@ -17,9 +17,10 @@ export async function presentFields(target: Connection, operation: Operation, id
   return fields;
 }
 
-/** `groupIds` is read from the detail's `groups`. */
+/** `groupIds` is read from the detail's `groups`, `poolId` from its `pool`. */
 function presentValue(detail: Row, property: string): unknown {
   if (detail[property] !== undefined) return detail[property];
+  if (property.endsWith("Id")) return (detail[property.slice(0, -2)] as Row | null | undefined)?.["id"];
   const list = property.endsWith("Ids") ? detail[`${property.slice(0, -3)}s`] : undefined;
   return Array.isArray(list) ? list.map((item: Row) => item["id"]) : undefined;
 }

@@ -19,6 +19,15 @@ export async function resolveId(target: Connection, tag: string, text: string): 
   return String(only["id"]);
 }
 
+/** The id of a pool's member that is called `text`, or `text` itself when it is an id. */
+export async function resolveMember(target: Connection, poolId: string, text: string): Promise<string> {
+  if (uuid.test(text)) return text;
+  const pool = (await callApi(target, { method: "GET", path: `/pools/${encodeURIComponent(poolId)}` })) as { name: string; members: Row[] };
+  const member = pool.members.find((row) => String(row["name"]).toLowerCase() === text.toLowerCase());
+  if (!member) throw usage(`Pool "${cell(pool.name)}" has no member called "${text}"; it has: ${pool.members.map((row) => cell(row["name"])).join(", ") || "none"}.`);
+  return String(member["id"]);
+}
+
 /** Every row of a list, page by page; at most 20,000. */
 export async function listAll(target: Connection, tag: string, query: Record<string, unknown>): Promise<Row[]> {
   const rows: Row[] = [];

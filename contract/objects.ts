@@ -8,11 +8,11 @@ import { fingerprint } from "./fingerprint.ts";
 import { gatewayStatus } from "./control.ts";
 import { connectionAttempt, httpProxy, inventory } from "./agent-site.ts";
 import { listInput, listOutput } from "./list.ts";
-import { cidr, displayName, fqdn, host, ipAddress, port } from "./names.ts";
+import { canonicalHost, cidr, displayName, fqdn, host, ipAddress, port } from "./names.ts";
 import { role } from "./roles.ts";
 import { agentPath, agentState, connectionStep, gatewayState } from "./states.ts";
 import { listenerLimits } from "./snapshot.ts";
-import { proxyProtocolAccept, serverNamePattern } from "./virtual-service.ts";
+import { proxyProtocolAccept } from "./virtual-service.ts";
 
 const when = z.string();
 const ref = z.object({ id: z.string(), name: z.string() });
@@ -207,8 +207,9 @@ export const certificateRows = listOutput(certificateRow);
 export const certificateDetail = certificateRow.extend({ pem: z.string(), chainPem: z.string(), usedBy: z.array(z.string()) });
 /** PEM (certificate, chain and key in one or two texts) or PKCS#12 in base64. At most 1 MiB; a password opens the key or the PKCS#12. */
 export const certificateImport = z.strictObject({ name: displayName, pem: z.string().max(1_000_000).optional(), keyPem: z.string().max(100_000).optional(), pkcs12Base64: z.string().max(1_400_000).optional(), password: z.string().max(1000).optional() }).refine((input) => (input.pem === undefined) !== (input.pkcs12Base64 === undefined), { error: "give either a PEM text or a PKCS#12 file" });
+const certifiedName = z.string().trim().max(253).transform((text) => canonicalHost(text) ?? text.toLowerCase().replace(/\.$/, "")).refine((text) => canonicalHost(text.replace(/^\*\./, "")) !== undefined && !/^\*\.[\d.:]+$/.test(text), { error: (issue) => `"${String(issue.input)}" is neither a name nor an address; write mail.example.com, *.example.com or 10.1.2.3` });
 /** A certificate of the organisation's CA for virtual services, with its key, both kept here: no import is needed to begin with. Names: exact, or `*.example.com`. */
-export const certificateIssueForService = z.strictObject({ name: displayName, names: uniqueList(z.union([serverNamePattern, host]), 100).refine((list) => list.length > 0, { error: "at least one name is needed: the names that clients ask for" }), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") });
+export const certificateIssueForService = z.strictObject({ name: displayName, names: uniqueList(certifiedName, 100).refine((list) => list.length > 0, { error: "at least one name is needed: the names that clients ask for" }), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") });
 export const serverCertificateIssue = z.strictObject({ serverId: z.uuid(), csrPem: z.string().max(20_000).optional(), keyType: z.enum(["ec-p256", "rsa-2048"]).default("ec-p256") });
 
 // Bundles -----------------------------------------------------------------------------------------------------------

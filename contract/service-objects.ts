@@ -54,7 +54,7 @@ export const memberImpactInput = z.strictObject({ poolId: z.uuid(), memberId: z.
 export const memberImpact = impact.extend({ connections: z.number(), sharesAfter: z.array(z.object({ name: z.string(), share: z.number() })) });
 
 /** State changes of a pool's members, newest first. */
-export const healthHistory = listInput(["at"], "at").extend({ id: z.uuid(), memberId: z.uuid().optional() });
+export const healthHistory = listInput(["at"], "at").extend({ desc: z.boolean().default(true), id: z.uuid(), memberId: z.uuid().optional() });
 export const healthEvent = z.object({ id: z.string(), at: when, member: ref, gateway: ref, before: memberHealthState, state: memberHealthState, cause: z.string() });
 export const healthEvents = listOutput(healthEvent);
 

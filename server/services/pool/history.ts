@@ -5,7 +5,7 @@ import type { healthEvents, healthHistory } from "../../../contract/service-obje
 import type { Prisma } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
-import { containing, iso, pageOf } from "../object/list.ts";
+import { containing, direction, iso, pageOf } from "../object/list.ts";
 
 export async function poolHistory(caller: Caller, input: z.infer<typeof healthHistory>): Promise<z.infer<typeof healthEvents>> {
   const pool = await caller.db.pool.findFirst({ where: { id: input.id, organisationId: caller.organisationId }, select: { id: true } });
@@ -16,7 +16,7 @@ export async function poolHistory(caller: Caller, input: z.infer<typeof healthHi
     ...(input.memberId === undefined ? {} : { memberId: input.memberId }),
     ...(text ? { OR: [{ cause: text }, { member: { name: text } }, { gateway: { name: text } }] } : {}),
   };
-  const order = input.desc ? "asc" : "desc"; // newest first is this list's natural order
+  const order = direction(input);
   const [rows, total] = await Promise.all([
     caller.db.memberHealthEvent.findMany({ where, orderBy: [{ at: order }, { id: order }], ...pageOf(input), select: { id: true, at: true, before: true, state: true, cause: true, member: { select: { id: true, name: true } }, gateway: { select: { id: true, name: true } } } }),
     caller.db.memberHealthEvent.count({ where }),
