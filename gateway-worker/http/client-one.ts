@@ -24,13 +24,24 @@ const checkMs = 500;
 const ownerOf = Symbol("client connection");
 type OwnedSocket = net.Socket & { [ownerOf]?: ClientOne };
 
-/** One parser front per set of deadlines: the runtime keeps them per server. */
-const servers = new Map<string, http.Server>();
+/** One parser front per set of deadlines, because the runtime keeps them per server; gone with its last connection. */
+const fronts = new Map<string, { server: http.Server; connections: number }>();
 
-function serverFor(headTimeoutMs: number, keepAliveMs: number): http.Server {
+function enterFront(headTimeoutMs: number, keepAliveMs: number, socket: net.Socket): void {
   const key = `${headTimeoutMs} ${keepAliveMs}`;
-  const known = servers.get(key);
-  if (known) return known;
+  const front = fronts.get(key) ?? { server: createFront(headTimeoutMs, keepAliveMs), connections: 0 };
+  fronts.set(key, front);
+  front.connections += 1;
+  socket.once("close", () => {
+    front.connections -= 1;
+    if (front.connections > 0) return;
+    front.server.close();
+    fronts.delete(key);
+  });
+  front.server.emit("connection", socket);
+}
+
+function createFront(headTimeoutMs: number, keepAliveMs: number): http.Server {
   const server = http.createServer({
     insecureHTTPParser: false,
     requireHostHeader: false,
@@ -50,11 +61,10 @@ function serverFor(headTimeoutMs: number, keepAliveMs: number): http.Server {
   const take = (request: http.IncomingMessage, response: http.ServerResponse): void => of(request.socket)?.take(request, response);
   server.on("request", take).on("checkContinue", take).on("checkExpectation", take);
   server.on("upgrade", (request: http.IncomingMessage, socket: net.Socket, first: Buffer) => of(socket)?.upgrade(request, first));
-  server.on("connect", (request: http.IncomingMessage, socket: net.Socket) => of(socket)?.fail("http-malformed", "CONNECT is not offered here", 405));
+  server.on("connect", (_request: http.IncomingMessage, socket: net.Socket) => of(socket)?.fail("http-malformed", "CONNECT is not offered here", 405));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: net.Socket) => of(socket)?.parserFailed(error));
-  servers.set(key, server);
-  // Only what is in use stays; services with changed deadlines leave theirs behind.
-  if (servers.size > 200) for (const [old, { connections }] of Array.from(servers, ([name, one]) => [name, one as unknown as { connections?: number }] as const)) if (old !== key && !connections) servers.delete(old);
+  // It never listens, its connections are handed to it; this is what starts the look-out for slow heads (held by bounds.test.ts).
+  server.emit("listening");
   return server;
 }
 
@@ -77,7 +87,7 @@ export class ClientOne {
     this.#connection = connection;
     const { limits } = connection.service;
     (connection.socket as OwnedSocket)[ownerOf] = this;
-    serverFor(limits.headTimeoutMs, Math.min(limits.idleTimeoutMs, keepAliveMaxMs)).emit("connection", connection.socket);
+    enterFront(limits.headTimeoutMs, Math.min(limits.idleTimeoutMs, keepAliveMaxMs), connection.socket);
   }
 
   take(request: http.IncomingMessage, response: http.ServerResponse): void {
