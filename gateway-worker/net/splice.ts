@@ -50,6 +50,8 @@ export class Splice {
     else {
       this.client.resume();
       this.server.resume();
+      // An end that comes while nothing waits to be read is told even to a paused socket, so it may be over before we listen.
+      for (const leg of [this.client, this.server]) if (leg.readableEnded) this.ended(leg);
     }
   }
 

@@ -392,7 +392,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     this.deadlineMs = Infinity;
     this.#engine.wheel.remove(this);
     if (this.#live) this.#live.totals.connections -= 1;
-    this.#socket.destroy();
+    if (this.#socket !== this.#raw) this.#socket.destroy();
     this.#destroyRaw();
     this.#engine.leave(this);
   }

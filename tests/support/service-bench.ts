@@ -78,6 +78,8 @@ export async function tlsTo(port: number, options: tls.ConnectionOptions = {}, t
     code = error.code ?? error.message;
     socket.destroy();
   });
+  // A half-open client is not told of an end within the handshake but by the socket beneath.
+  through?.once("end", () => void (socket.authorized || setImmediate(() => socket.destroy())));
   await new Promise<void>((resolve, reject) => void socket.once("secureConnect", resolve).once("close", () => reject(new Error(code))));
   return socket;
 }
@@ -85,7 +87,7 @@ export async function tlsTo(port: number, options: tls.ConnectionOptions = {}, t
 /** Sends the text, ends, and returns all that comes back. */
 export async function exchange(socket: net.Socket, text: string | Buffer): Promise<string> {
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk: Buffer) => void chunks.push(chunk));
+  socket.on("data", (chunk: Buffer) => void chunks.push(chunk)).resume();
   socket.end(text);
   await new Promise<void>((resolve) => void socket.once("end", resolve).once("close", resolve));
   socket.destroy();
