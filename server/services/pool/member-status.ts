@@ -19,7 +19,7 @@ export async function memberStatuses(reader: Db | Tx, organisationId: string, po
     select: { memberId: true, state: true, cause: true, since: true, checkedAt: true, tookMs: true, certificate: true, gateway: { select: { id: true, name: true } } },
     orderBy: [{ gateway: { nameKey: "asc" } }, { gatewayId: "asc" }],
   });
-  const loads = await reader.serviceLoad.findMany({ where: { service: { poolId, organisationId } }, select: { load: true } });
+  const loads = await reader.serviceLoad.findMany({ where: { service: { poolId, organisationId, isEnabled: true } }, select: { load: true } });
   const numbers = memberNumbers(loads.map((row) => row.load));
   const views = new Map<string, View[]>();
   for (const { gateway, memberId, ...health } of rows) views.set(memberId, [...(views.get(memberId) ?? []), { gateway, health: { ...readHealth(health), poolId, memberId } }]);

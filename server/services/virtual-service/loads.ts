@@ -27,12 +27,12 @@ export function readLoad(stored: unknown): ServiceLoad | undefined {
   return load.success ? load.data : undefined;
 }
 
-/** Established connections per service now, over the gateways that serve it. */
+/** Established connections per service now, over the gateways that serve it. Gateways no longer speak of a service that is off: it has none. */
 export async function connectionsOf(reader: Db | Tx, organisationId: string, serviceIds: readonly string[]): Promise<Map<string, number>> {
   if (serviceIds.length === 0) return new Map();
   const rows = await reader.$queryRaw<{ id: string; connections: bigint }[]>`
     SELECT s.id, coalesce(sum((l.load->>'connections')::bigint), 0)::bigint AS connections
       FROM "VirtualService" s JOIN "ServiceLoad" l ON l."serviceId" = s.id JOIN "VirtualServiceGateway" sg ON sg."serviceId" = s.id AND sg."gatewayId" = l."gatewayId"
-     WHERE s."organisationId" = ${organisationId}::uuid AND s.id = ANY(${[...serviceIds]}::uuid[]) GROUP BY s.id`;
+     WHERE s."organisationId" = ${organisationId}::uuid AND s."isEnabled" AND s.id = ANY(${[...serviceIds]}::uuid[]) GROUP BY s.id`;
   return new Map(rows.map((row) => [row.id, Number(row.connections)]));
 }
