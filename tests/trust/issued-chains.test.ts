@@ -12,7 +12,7 @@ import { hasOpenssl, openssl } from "../support/openssl.ts";
 const now = new Date("2026-11-20T12:00:00.500Z");
 const identityUri = "spiffe://sallyport.internal/org/00000000-0000-4000-8000-000000000001/agent/00000000-0000-4000-8000-000000000002";
 const clients: Profile[] = ["agent", "gateway-control", "bundle", "probe"];
-const servers: Profile[] = ["gateway-listener", "agent-site", "control", "site-server"];
+const servers: Profile[] = ["gateway-listener", "agent-site", "control", "site-server", "service"];
 
 type Authority = { folder: string; issuer: { certPem: string; keyPem: string }; rootPem: string };
 
