@@ -26,6 +26,8 @@ function streamBlock(sheet: Sheet, id: string): string[] {
         ...(endsTls(sheet.mode) ? tlsLines(sheet, id) : []),
         ...(sheet.mode === "tls-reencrypt" ? memberTls(sheet) : []),
         `proxy_connect_timeout ${sheet.connectTimeoutMs}ms;`, `proxy_timeout ${seconds(sheet.idleTimeoutMs)}s;`,
+        // Without it nginx drops the answer to a client that has finished sending.
+        "proxy_half_close on;",
         ...(sheet.sendProxy === "off" ? [] : ["proxy_protocol on;"]),
         `proxy_pass ${peeks ? "$target" : id};`,
       ]), "}",
