@@ -29,6 +29,14 @@ describe("clients that are kept on a member", () => {
     expect(second.pages()).toEqual([[entry("192.0.2.1")]]);
   });
 
+  it("are where the entry that lives longer says when two engines chose differently [S3-41]", () => {
+    const one = store();
+    one.take([entry("a", 4_000), { ...entry("a", 3_000), memberId: other }, entry("b", 3_000), { ...entry("b", 4_000), memberId: other }]);
+    expect(one.pages().flat()).toEqual([entry("a", 4_000), { ...entry("b", 4_000), memberId: other }]);
+    one.take([entry("a", 2_000), { ...entry("b", 0), memberId: null }]);
+    expect(one.pages().flat()).toEqual([entry("a", 4_000)]);
+  });
+
   it("go with their service and with their member", () => {
     const one = store();
     one.take([entry("a"), entry("b", 5_000, other)]);

@@ -53,12 +53,15 @@ export class StickyStore {
     }
   }
 
-  /** Takes in what an engine learned. */
+  /** Takes in what an engine learned. Where two engines chose differently the entry that lives longer wins, as in the engines themselves. */
   take(entries: readonly StickyEntry[]): void {
     for (const { serviceId, key, memberId, expiresAt } of entries) {
       this.#isDirty = true;
-      if (memberId === null) this.#entries.delete(`${serviceId} ${key}`);
-      else this.#put({ serviceId, key, memberId, expiresAt });
+      const id = `${serviceId} ${key}`;
+      const known = this.#entries.get(id);
+      if (memberId === null) this.#entries.delete(id);
+      else if (known?.memberId === memberId) this.#put({ ...known, expiresAt: Math.max(known.expiresAt, expiresAt) });
+      else if (!known || known.expiresAt < expiresAt || (known.expiresAt === expiresAt && known.memberId >= memberId)) this.#put({ serviceId, key, memberId, expiresAt });
     }
   }
 

@@ -202,6 +202,45 @@ describe("an HTTP service made in the console", () => {
   });
 });
 
+describe("an application's cookie that is followed", () => {
+  it("keeps its clients on their member when the HTTP engine is killed, and when the gateway is and the console is away [S3-40] [N12]", { timeout: 90_000 }, async () => {
+    const web = await Promise.all(["x", "y", "z"].map(async (name) => {
+      let count = 0;
+      const server = http.createServer((request, response) => {
+        if (request.headers.cookie === undefined) response.setHeader("set-cookie", `ovidCookie=${name}${(count += 1)}; Path=/`);
+        response.end(name);
+      });
+      return { name, server, port: await new Promise<number>((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as net.AddressInfo).port))) };
+    }));
+    const service = await makeService(Object.fromEntries(web.map(({ name, port }) => [name, port])), { protocol: "http", pool: { scheduling: "weighted-round-robin" }, persistence: { kind: "cookie-follow" } });
+    const ask = async (cookie?: string): Promise<{ member: string; cookie: string }> => {
+      const response = await fetch(`http://127.0.0.1:${service.port}/`, { headers: cookie === undefined ? {} : { cookie }, signal: AbortSignal.timeout(5_000) });
+      return { member: await response.text(), cookie: response.headers.getSetCookie()[0]?.split(";")[0] ?? "" };
+    };
+    const sessions = await Promise.all(Array.from({ length: 12 }, async () => await ask()));
+    expect(new Set(sessions.map(({ member }) => member)).size).toBe(3);
+    const allStay = async (): Promise<void> => {
+      for (const { member, cookie } of sessions) expect(await ask(cookie)).toEqual({ member, cookie: "" });
+    };
+    await allStay();
+    const kept = (): number => (fs.readFileSync(path.join(worker.stateDir, "sticky.json"), "utf8").match(new RegExp(service.id, "g")) ?? []).length;
+    await until(() => fs.existsSync(path.join(worker.stateDir, "sticky.json")) && kept() === sessions.length, "all sessions are on disk", 15_000);
+    const engine = (await worker.view()).status.engines.find((one) => one.runtime.includes("HTTP"));
+    process.kill(engine?.pid ?? 0, "SIGKILL");
+    await until(async () => (await ask().catch(() => ({ member: "" }))).member !== "", "it answers again", 15_000);
+    await allStay();
+    await bench.stopControl();
+    await restart("SIGKILL");
+    await until(async () => (await ask().catch(() => ({ member: "" }))).member !== "", "it serves from disk", 15_000);
+    await allStay();
+    await bench.restartControl();
+    for (const { server } of web) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
+
 async function restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   worker.signal(signal);
   await worker.exited;

@@ -130,6 +130,7 @@ export class Reporter {
       await this.#tick();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    if (performance.now() < deadline) await this.#tick();
   }
 
   /** Ends the timer and leaves what was not delivered on disk. */

@@ -13,6 +13,12 @@ export async function publishLive(tx: Tx, organisationId: string, event: LiveEve
   await tx.$executeRaw`SELECT pg_notify(${liveChannel}, ${JSON.stringify({ organisationId, ...event })})`;
 }
 
+/** Tells several at once, each once. */
+export async function publishAllLive(tx: Tx, organisationId: string, events: readonly LiveEvent[]): Promise<void> {
+  const payloads = [...new Set(events.map((event) => JSON.stringify({ organisationId, ...event })))];
+  if (payloads.length > 0) await tx.$executeRaw`SELECT pg_notify(${liveChannel}, p) FROM unnest(${payloads}::text[]) AS p`;
+}
+
 /** Raises the revision of these gateways (all of the organisation's when not given) and wakes their control channels. Same transaction as the change. */
 export async function bumpGateways(tx: Tx, organisationId: string, gatewayIds?: readonly string[]): Promise<void> {
   if (gatewayIds?.length === 0) return;

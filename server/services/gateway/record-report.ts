@@ -3,7 +3,7 @@ import type { ControlReport, GatewayStatus, LogLine, Refusal, TunnelReport } fro
 import type { LiveEvent } from "../../../contract/objects.ts";
 import { Prisma, type Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
-import { publishLive } from "../change/publish.ts";
+import { publishAllLive } from "../change/publish.ts";
 import { recordHealth } from "../pool/record-health.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
 
@@ -21,7 +21,7 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
     if (report.tunnels.length > 0) events.push(...(await recordTunnels(tx, caller, report.tunnels, now)));
     if (report.logs.length > 0) await recordLogs(tx, caller, report.logs);
     events.push(...(await recordHealth(tx, caller, report.health, now)), ...(await recordLoads(tx, caller, report.services, { memory, now })));
-    for (const event of events) await publishLive(tx, caller.organisationId, event);
+    await publishAllLive(tx, caller.organisationId, events);
   });
 }
 
