@@ -77,7 +77,7 @@ const kept = (fields: [string, string][]): string[] => fields.filter(([field]) =
 
 /** Every answer on the connection, interim ones too. */
 function describeAnswers(bytes: Buffer): unknown {
-  const starts = [...bytes.toString("latin1").matchAll(/HTTP\/1\.1 \d{3}/g)].map((match) => match.index);
+  const starts = [...bytes.toString("latin1").matchAll(/HTTP\/1\.[01] \d{3}/g)].map((match) => match.index);
   const messages = starts.map((start, index) => parseMessage(bytes.subarray(start, starts[index + 1])));
   return messages.length === 0 ? "closed" : messages.map((message) => (message ? describeAnswer(message) : "cut"));
 }
