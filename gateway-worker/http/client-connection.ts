@@ -91,14 +91,18 @@ export class ClientConnection {
     socket.resume();
   }
 
-  destroy(): void {
+  cutRequests(): void {
     for (const exchange of [...this.#exchanges]) exchange.cut();
+  }
+
+  destroy(): void {
+    this.cutRequests();
     this.socket.destroy();
   }
 
   #closed(): void {
     this.isClosing = true;
-    for (const exchange of [...this.#exchanges]) exchange.cut();
+    this.cutRequests();
     this.engine.connectionOver(this);
   }
 }

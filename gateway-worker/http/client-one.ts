@@ -9,7 +9,7 @@ import { answerBytes } from "./answer.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { ClientSide, ResponseHead } from "./client-side.ts";
 import type { Exchange } from "./exchange.ts";
-import { connectionNames } from "./member-fields.ts";
+import { connectionNames, valuesOf } from "./member-fields.ts";
 import { pairs } from "./member-one.ts";
 import { headBytesMax, judgeOne } from "./request-head.ts";
 import type { RawFields } from "./request-head.ts";
@@ -219,7 +219,7 @@ class OneSide implements ClientSide {
     const { socket } = this.#connection;
     // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
     if (this.#request.httpVersion === "1.0" || !socket.writable) return;
-    const lines = pairs(withoutLength(fields)).map(([name, text]) => `${name}: ${text}\r\n`);
+    const lines = pairs(without(fields, "content-length")).map(([name, text]) => `${name}: ${text}\r\n`);
     socket.write(Buffer.from(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? "Interim"}\r\n${lines.join("")}\r\n`, "latin1"));
   }
 
@@ -227,7 +227,10 @@ class OneSide implements ClientSide {
     const response = this.#response;
     if (closes || this.#connection.isClosing) response.shouldKeepAlive = false;
     // A response to HEAD and a 304 may say how long the body would be; a 204 never (RFC 9110 section 8.6).
-    const lines = status === 204 ? withoutLength(fields) : fields;
+    const isChunked = hasBody && this.#request.httpVersion === "1.1" && valuesOf(fields, "content-length").length === 0;
+    // Only a chunked body can end in trailers; the runtime throws at their announcement anywhere else.
+    const announced = isChunked ? fields : without(fields, "trailer");
+    const lines = status === 204 ? without(announced, "content-length") : announced;
     response.writeHead(status, reason === "" ? (http.STATUS_CODES[status] ?? "") : reason, lines);
     // Head and first bytes in one packet where they come together; a body that lets wait does not hold up its head.
     if (hasBody) setImmediate(() => response.flushHeaders());
@@ -264,6 +267,6 @@ class OneSide implements ClientSide {
   }
 }
 
-function withoutLength(fields: RawFields): string[] {
-  return pairs(fields).filter(([name]) => name.toLowerCase() !== "content-length").flat();
+function without(fields: RawFields, lowerName: string): string[] {
+  return valuesOf(fields, lowerName).length === 0 ? [...fields] : pairs(fields).filter(([name]) => name.toLowerCase() !== lowerName).flat();
 }

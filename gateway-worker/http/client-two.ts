@@ -19,10 +19,14 @@ const streamsMax = 100;
 const sessionMegabytesMax = 8;
 /** A connection without requests is closed after this long; the service's idle deadline where that is shorter. */
 const keepAliveMaxMs = 60_000;
+/** From GOAWAY to the end of a connection that was misused; what comes in between is dropped unread by us. */
+const goawayMs = 100;
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants;
 
 const server = http2.createServer({
   maxSessionMemory: sessionMegabytesMax,
+  // Fields that a member repeats are passed on as they are (S3-15), not refused by the runtime in the middle of an answer.
+  strictSingleValueFields: false,
   maxHeaderListPairs: 128,
   maxOutstandingPings: 10,
   maxSettings: 32,
@@ -41,6 +45,7 @@ export class ClientTwo {
   readonly #connection: ClientConnection;
   readonly #gauge: FloodGauge;
   #session: http2.ServerHttp2Session | undefined;
+  #hasFlooded = false;
   #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(connection: ClientConnection) {
@@ -82,6 +87,7 @@ export class ClientTwo {
   #take(stream: http2.ServerHttp2Stream, flags: number, raw: string[]): void {
     clearTimeout(this.#idleTimer);
     stream.on("error", () => undefined);
+    if (this.#hasFlooded) return stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
     stream.once("close", () => this.#ended(stream));
     this.#gauge.credit(headBytesMax);
     const pseudo = new Map<string, string>();
@@ -103,11 +109,16 @@ export class ClientTwo {
 
   #flood(kind: FloodKind): void {
     const session = this.#session;
-    if (!session || session.destroyed) return;
+    if (!session || session.destroyed || this.#hasFlooded) return;
+    this.#hasFlooded = true;
     this.#connection.refused("http-flood", `too many of this kind on one connection: ${kind}`);
+    this.#connection.isClosing = true;
+    this.#connection.cutRequests();
     session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
-    this.#connection.destroy();
-    session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
+    setTimeout(() => {
+      session.destroy();
+      this.#connection.socket.destroy();
+    }, goawayMs);
   }
 
   #watchIdle(ms: number): void {

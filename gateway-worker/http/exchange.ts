@@ -147,9 +147,9 @@ export class Exchange implements Timed {
   #send(member: SnapshotMember, leg: Leg): void {
     this.#member = member;
     const events: MemberEvents = {
-      onInform: (status, fields) => this.#onInform(status, fields),
-      onResponse: (response) => this.#onResponse(response),
-      onUpgrade: (fields, socket, first) => this.#onUpgrade(fields, socket, first),
+      onInform: (status, fields) => this.#guarded(() => this.#onInform(status, fields)),
+      onResponse: (response) => this.#guarded(() => this.#onResponse(response)),
+      onUpgrade: (fields, socket, first) => this.#guarded(() => this.#onUpgrade(fields, socket, first)),
       onDrain: () => this.#side.body.resume(),
       onError: (error) => this.#onError(error, leg),
     };
@@ -162,6 +162,15 @@ export class Exchange implements Timed {
     }
     if (this.#head.framing.kind === "none") this.#bodySent([]);
     else this.#upload(this.#request);
+  }
+
+  /** What the runtime refuses to write for the client is the member's fault, and no reason for the engine to die. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (cause) {
+      this.refuse("member-response", `${this.#member?.name ?? "the member"}: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500));
+    }
   }
 
   #memberHead(member: SnapshotMember): MemberRequestHead {

@@ -54,7 +54,7 @@ export function memberFields(input: MemberFieldsInput): string[] {
   for (let index = 0; index < head.fields.length; index += 2) {
     const name = head.fields[index] ?? "";
     const lower = name.toLowerCase();
-    if (isStripped(lower) || named.has(lower) || (lower === "expect" && !head.expectsContinue)) continue;
+    if (isStripped(lower) || named.has(lower) || (lower === "expect" && !head.expectsContinue) || (lower === "trailer" && head.framing.kind !== "chunked")) continue;
     if (lower === "cookie" && (input.cookies !== undefined || head.version === "2")) cookiesAt ??= list.length;
     else list.push(name, head.fields[index + 1] ?? "");
   }

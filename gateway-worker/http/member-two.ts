@@ -15,7 +15,7 @@ export class MemberSession {
   #isGoing = false;
 
   constructor(socket: net.Socket) {
-    this.#session = http2.connect("http://member.invalid", { createConnection: () => socket, settings: { enablePush: false, maxHeaderListSize: responseHeadBytesMax } });
+    this.#session = http2.connect("http://member.invalid", { createConnection: () => socket, strictSingleValueFields: false, settings: { enablePush: false, maxHeaderListSize: responseHeadBytesMax } } as http2.ClientSessionOptions);
     this.#session.on("goaway", () => this.#go());
     // Its requests hear of it themselves; the session only must not be used again.
     this.#session.on("error", () => this.#go());

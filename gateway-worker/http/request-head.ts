@@ -55,6 +55,8 @@ export function judgeOne(one: OneHead): HeadVerdict {
 export function judgeTwo(two: TwoHead): HeadVerdict {
   const found = readFields(two.fields);
   if (found.kind === "refused") return found;
+  const bytes = two.fields.reduce((sum, text) => sum + text.length + 16, two.path.length + (two.authority?.length ?? 0));
+  if (bytes > headBytesMax) return { kind: "refused", code: "http-head-too-large", status: 431, detail: `the head has ${bytes} bytes; at most ${headBytesMax} are taken` };
   if (found.encodings.length > 0) return refused("Transfer-Encoding has no place in HTTP/2");
   if (found.hasConnectionField) return refused("connection-specific fields have no place in HTTP/2");
   if (two.scheme !== "http" && two.scheme !== "https") return refused(`the scheme "${short(two.scheme)}" is neither http nor https`);
