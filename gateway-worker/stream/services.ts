@@ -37,6 +37,8 @@ export class Services {
   readonly #ofMember = new Map<string, Set<ServiceConnection>>();
   #totals = new Map<string, ServiceTotals>();
   #terminators: TerminatorCache = new Map();
+  /** How often people asked to end a member's connections, per member of the snapshot in force. */
+  #cuts = new Map<string, number>();
   #plan: Plan | undefined;
 
   constructor(engine: Engine) {
@@ -67,6 +69,7 @@ export class Services {
     this.httpSocket = plan.httpSocket;
     this.dialer.useAnchors(plan.compiled.anchorsPem);
     this.pools.configure(plan.compiled.snapshot);
+    this.#takeCuts(plan.compiled.snapshot.pools);
     for (const [key, front] of this.#fronts) {
       const next = plan.kept.get(key);
       if (next) front.plan = next;
@@ -96,6 +99,13 @@ export class Services {
   /** Ends the established connections to the member now, with a reset. */
   cutMember(memberId: string): void {
     for (const connection of [...(this.#ofMember.get(memberId) ?? [])]) connection.cut();
+  }
+
+  /** A count that rose since the last snapshot asks to end the member's connections; a member that is met for the first time loses none. */
+  #takeCuts(pools: Compiled["snapshot"]["pools"]): void {
+    const cuts = new Map(pools.flatMap((pool) => pool.members.map((member) => [member.id, member.cuts ?? 0] as const)));
+    for (const [id, count] of cuts) if (count > (this.#cuts.get(id) ?? count)) this.cutMember(id);
+    this.#cuts = cuts;
   }
 
   enterMember(memberId: string, connection: ServiceConnection): void {
