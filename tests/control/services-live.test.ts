@@ -202,6 +202,46 @@ describe("an HTTP service made in the console", () => {
   });
 });
 
+describe("a service whose protocol is changed on the console", () => {
+  it("keeps an upgraded connection and a response under way on the HTTP engine, takes new clients over TCP, and ends the engine with the last of them [S2-15]", { timeout: 60_000 }, async () => {
+    let finish: () => void = () => {};
+    const web = http.createServer((_request, response) => {
+      response.write("begun ");
+      finish = () => response.end("and finished");
+    });
+    web.on("upgrade", (_request, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+      socket.on("error", () => {}).pipe(socket);
+    });
+    const webPort = await new Promise<number>((resolve) => web.listen(0, "127.0.0.1", () => resolve((web.address() as net.AddressInfo).port)));
+    const hadEngine = (await worker.view()).status.engines.some((one) => one.runtime.includes("HTTP"));
+    const service = await makeService({ web: webPort }, { protocol: "http" });
+    const upgraded = await new Promise<net.Socket>((resolve, reject) => {
+      const socket = net.connect({ host: "127.0.0.1", port: service.port });
+      socket.on("error", reject).write("GET / HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+      socket.once("data", (chunk: Buffer) => (chunk.toString().startsWith("HTTP/1.1 101") ? resolve(socket) : reject(new Error(chunk.toString()))));
+    });
+    const streaming = await fetch(`http://127.0.0.1:${service.port}/stream`);
+    const before = await bench.db.virtualService.findUniqueOrThrow({ where: { id: service.id } });
+    const member = await startMember("tcp-member");
+    await bench.db.poolMember.updateMany({ where: { poolId: service.poolId }, data: { port: member } });
+    await bench.db.virtualService.update({ where: { id: before.id }, data: { protocol: "tcp", version: { increment: 1 } } });
+    await bench.bump(gateway.id);
+    await applied();
+    expect(await visit(service.port)).toBe("tcp-member");
+    const echoed = new Promise<string>((resolve) => upgraded.once("data", (chunk: Buffer) => resolve(chunk.toString())));
+    upgraded.write("over the old protocol");
+    expect(await echoed).toBe("over the old protocol");
+    finish();
+    expect(await streaming.text()).toBe("begun and finished");
+    expect((await worker.view()).status.engines.some((one) => one.runtime.includes("HTTP"))).toBe(true);
+    upgraded.destroy();
+    if (!hadEngine) await worker.until((view) => !view.status.engines.some((one) => one.runtime.includes("HTTP")), "the HTTP engine ends");
+    web.closeAllConnections();
+    web.close();
+  });
+});
+
 describe("an application's cookie that is followed", () => {
   it("keeps its clients on their member when the HTTP engine is killed, and when the gateway is and the console is away [S3-40] [N12]", { timeout: 90_000 }, async () => {
     const web = await Promise.all(["x", "y", "z"].map(async (name) => {
