@@ -9,6 +9,7 @@ import { addLint } from "./commands/lint.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRefusals } from "./commands/refusals.ts";
 import { addSession } from "./commands/session.ts";
+import { addSheets } from "./commands/sheet.ts";
 import { CliError } from "./errors.ts";
 import { addGeneric, type Shared } from "./generic.ts";
 import { plain, printJson, type Screen } from "./output.ts";
@@ -38,7 +39,7 @@ export function buildProgram(shared: Shared): Command {
     .configureHelp({ sortSubcommands: true })
     .configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err })
     .addHelpText("after", afterHelp);
-  for (const add of [addSession, addDoctor, addGuide, addLint, addGateway, addBundle, addPolicy, addRefusals, addGeneric]) add(program, shared);
+  for (const add of [addSession, addDoctor, addGuide, addLint, addGateway, addBundle, addPolicy, addRefusals, addSheets, addGeneric]) add(program, shared);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err }).option("--json", "print JSON");
   return program;
 }
