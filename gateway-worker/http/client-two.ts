@@ -36,10 +36,7 @@ const server = http2.createServer({
   streamResetRate: 50,
   settings: { maxConcurrentStreams: streamsMax, maxHeaderListSize: headBytesMax, enablePush: false, initialWindowSize: 262_144 },
 } as http2.ServerOptions);
-server.on("session", (session: http2.ServerHttp2Session) => waitingFor?.begin(session));
 server.on("error", () => undefined);
-/** The connection whose session the runtime is just making; it says nothing about the socket otherwise. */
-let waitingFor: ClientTwo | undefined;
 
 export class ClientTwo {
   readonly #connection: ClientConnection;
@@ -51,13 +48,15 @@ export class ClientTwo {
   constructor(connection: ClientConnection) {
     this.#connection = connection;
     this.#gauge = new FloodGauge((kind) => this.#flood(kind));
-    waitingFor = this;
+    // The session is made within this call; the runtime says nothing about the socket it was made for.
+    const begin = (session: http2.ServerHttp2Session): void => this.#begin(session);
+    server.once("session", begin);
     server.emit("connection", connection.socket);
-    waitingFor = undefined;
+    server.removeListener("session", begin);
     this.#watchIdle(connection.service.limits.headTimeoutMs);
   }
 
-  begin(session: http2.ServerHttp2Session): void {
+  #begin(session: http2.ServerHttp2Session): void {
     this.#session = session;
     const { socket } = this.#connection;
     session.on("error", () => undefined);

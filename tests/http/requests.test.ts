@@ -1,6 +1,6 @@
 /** Requests over HTTP/1.1: what passes unchanged, what is set anew, streaming, interim responses, trailers, upgrades. */
 import { createHash, randomBytes } from "node:crypto";
-import http from "node:http";
+import type http from "node:http";
 import { describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { closing, until } from "./support/closing.ts";
