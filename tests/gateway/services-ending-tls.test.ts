@@ -37,7 +37,7 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
   const fingerprintOf = (socket: tls.TLSSocket): string => socket.getPeerX509Certificate()?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "";
 
   describe("off-load", () => {
-    it("gives the member plaintext and presents the certificate that fits the name [S2-10]", async () => {
+    it("gives the member plaintext and presents the imported certificate that fits the name [S2-04] [S2-06] [S2-07]", async () => {
       const member = keep(await echoServer());
       const { service } = await serve(bench, [member], "tls-offload", { certificates: [certificateOf(mail), certificateOf(wildcard)] });
       for (const [servername, issued] of [["mail.example.com", mail], ["one.apps.example.com", wildcard], ["a.b.apps.example.com", mail], ["other.example.com", mail], [undefined, mail]] as const) {
@@ -48,7 +48,7 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
       expect(member.accepted).toBe(5);
     });
 
-    it("moves 64 MB both ways past a reader that stops, within bounded memory [S2-10] [H12]", async () => {
+    it("moves 64 MB both ways past a reader that stops, within bounded memory [S2-04] [H12]", async () => {
       const member = keep(await echoServer());
       const { service } = await serve(bench, [member], "tls-offload", { certificates: [certificateOf(mail)] });
       await bulk(bench, await tlsTo(service.port, { servername: "mail.example.com" }));
@@ -93,7 +93,7 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
   });
 
   describe("client certificates", () => {
-    it("are required, optional or not asked for, and verified against the service's own anchors [S2-11] [T27]", async () => {
+    it("are required, optional or not asked for, and verified against the service's own anchors [T27]", async () => {
       const clientCa = await TestCa.root({ commonName: "Client CA" });
       const good = await clientCa.issue({ commonName: "client" });
       const foreign = await memberCa.issue({ commonName: "stranger" });
@@ -123,7 +123,7 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
   });
 
   describe("re-encryption", () => {
-    it("ends TLS and begins it again with the verified member, sending the name that is set [S2-11] [S2-19]", async () => {
+    it("ends TLS and begins it again with the verified member, sending the name that is set; the client sees the service's certificate only [S2-03] [S2-08] [S2-13] [S3-53] [S3-54] [S3-55]", async () => {
       const member = keep(await tlsMember(await memberCa.issue({ dns: ["mail.example.com", "inside.example.com"], ips: ["127.0.0.1"], usage: ["server"] })));
       const verify: Verify = { kind: "anchors", anchorsPem: [memberCa.certPem], name: null };
       const certificates = [certificateOf(mail)];
@@ -136,7 +136,7 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
       }
     });
 
-    it("moves 64 MB both ways past a reader that stops, within bounded memory [S2-11] [H12]", async () => {
+    it("moves 64 MB both ways past a reader that stops, within bounded memory [S2-03] [H12]", async () => {
       const member = keep(await tlsMember(await memberCa.issue({ dns: ["mail.example.com"], usage: ["server"] })));
       const { service } = await serve(bench, [member], "tls-reencrypt", { certificates: [certificateOf(mail)], memberTls: { verify: { kind: "anchors", anchorsPem: [memberCa.certPem], name: null } } });
       await bulk(bench, await tlsTo(service.port, { servername: "mail.example.com" }));
@@ -187,6 +187,17 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
         const { service } = await serve(bench, [member], "tls-reencrypt", { certificates: [certificateOf(mail)], memberTls });
         expect(await exchange(await tlsTo(service.port, { servername: "mail.example.com" }), "hello"), JSON.stringify(memberTls)).toBe("hello");
       }
+    });
+
+    it("trusts a member that sends its leaf alone once root and intermediate are both given [S3-56]", async () => {
+      const internal = await memberCa.intermediate({ commonName: "Internal Issuing CA" });
+      const leaf = await internal.issue({ dns: ["mail.example.com"], usage: ["server"] });
+      const member = keep(await tlsMember({ chainPem: leaf.certPem, keyPem: leaf.keyPem }));
+      for (const [anchorsPem, answer] of [[[memberCa.certPem, internal.certPem], "hello"], [[memberCa.certPem], ""]] as const) {
+        const { service } = await serve(bench, [member], "tls-reencrypt", { certificates: [certificateOf(mail)], memberTls: { verify: { kind: "anchors", anchorsPem: [...anchorsPem], name: null } } });
+        expect(await exchange(await tlsTo(service.port, { servername: "mail.example.com" }), "hello")).toBe(answer);
+      }
+      expect((await bench.refusal("member-certificate")).detail).toBeTruthy();
     });
 
     it("names a member that speaks no TLS, never answers or is not there [T30]", async () => {

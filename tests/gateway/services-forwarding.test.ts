@@ -24,7 +24,7 @@ describe.each(runtimes)("services that forward, on %s", (runtime) => {
     return thing;
   };
 
-  it("lets the server speak first in mode tcp, and hands half-close on [S2-13]", async () => {
+  it("lets the server speak first in mode tcp, and hands half-close on [S3-09]", async () => {
     const member = keep(await countingServer((socket) => {
       socket.write("220 ready\r\n");
       socket.on("data", (chunk: Buffer) => socket.write(chunk)).on("end", () => socket.end("bye"));
@@ -35,7 +35,7 @@ describe.each(runtimes)("services that forward, on %s", (runtime) => {
     expect(await exchange(client, "quit")).toBe("quitbye");
   });
 
-  it("passes TLS through byte for byte, to the member of the asked name [S2-09] [T29]", async () => {
+  it("passes TLS through byte for byte, and presents no certificate of its own [S3-08] [S3-09] [S3-48] [T29]", async () => {
     const member = keep(await tlsMember(certificate, { ALPNProtocols: ["imap"] }));
     const { service } = await serve(bench, [member], "tls-passthrough", { serverNames: ["mail.example.com"] });
     const client = await tlsTo(service.port, { servername: "mail.example.com", ALPNProtocols: ["imap"] });

@@ -34,7 +34,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
   };
   const idOf = (pool: SnapshotPool, index: number): string => pool.members[index]?.id ?? "";
 
-  it("goes to the next member when one refuses or is a black hole, and only while nothing was sent to it [T30] [S3-60]", async () => {
+  it("goes to the next member when one refuses or is a black hole, and only while nothing was sent to it [T30] [S3-64]", async () => {
     const hole = keep(await blackHole());
     const working = await named("two");
     const { service } = await serve(bench, [{ port: 1 }, { port: hole.port }, working], "tcp", { limits: { connectTimeoutMs: 300 } });
@@ -61,7 +61,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     expect(await error).toBe("ECONNRESET");
   });
 
-  it.each(["tcp", "tls-passthrough", "tls-offload", "tls-reencrypt"] as const)("closes clients of a %s service whose members are all down, and says so by name [S3-18] [S3-53]", async (mode) => {
+  it.each(["tcp", "tls-passthrough", "tls-offload", "tls-reencrypt"] as const)("closes clients of a %s service whose members are all down, and says so by name [T30]", async (mode) => {
     const member = keep(await echoServer());
     const { service, pool } = await serve(bench, [member, member], mode, { certificates: [certificateOf(mail)] });
     await verdict(pool.members.map(({ id }) => ({ memberId: id, isUp: false })));
@@ -78,7 +78,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     expect(mode === "tls-passthrough" ? "x" : await exchange(mode === "tcp" ? await tcpTo(service.port) : await tlsTo(service.port), "x").catch(() => "x")).toBe(mode === "tls-reencrypt" ? "" : "x");
   });
 
-  it("follows the supervisor's verdicts, sends no new client to a drained member and leaves established ones alone [S3-66] [S3-12]", async () => {
+  it("follows the supervisor's verdicts, sends no new client to a drained member and leaves established ones alone [S3-66]", async () => {
     const members = [keep(await echoServer()), await named("two")];
     const { service, pool } = await serve(bench, members, "tcp", { pool: { scheduling: "first-alive" } });
     const held = await tcpTo(service.port);
@@ -93,7 +93,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     expect(await exchange(held, "")).toBe("still here?");
   });
 
-  it("ends the connections to one member when told to, with a reset, and no others [S3-66]", async () => {
+  it("ends the connections to one member when told to, with a reset, and no others", async () => {
     const members = [keep(await countingServer((socket) => void socket.write("a"))), keep(await countingServer((socket) => void socket.write("b")))];
     for (const mode of ["tcp", "tls-offload"] as const) {
       const { service, pool } = await serve(bench, members, mode, { certificates: [certificateOf(mail)], pool: { scheduling: "round-robin" } });
@@ -109,7 +109,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     }
   });
 
-  it("gives a member no more connections than it may have [S3-64]", async () => {
+  it("gives a member no more connections than it may have", async () => {
     const greeting = async (text: string) => keep(await countingServer((socket) => void socket.on("end", () => socket.end()).resume().write(text)));
     const members = [await greeting("a"), await greeting("b")];
     const { service } = await serve(bench, [{ port: members[0]?.port ?? 0, maxConnections: 2 }, { port: members[1]?.port ?? 0, maxConnections: 1 }], "tcp");
@@ -129,7 +129,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     await new Promise<void>((resolve) => void next.once("data", () => resolve()));
   });
 
-  it("reports connections, bytes, refusals and dials of services and members [S3-19]", async () => {
+  it("reports connections, bytes, refusals and dials of services and members", async () => {
     const member = keep(await echoServer());
     const { service, pool } = await serve(bench, [{ port: 1 }, member], "tcp", { name: "counted", pool: { name: "counted pool" } });
     const held = await tcpTo(service.port);
@@ -156,7 +156,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     expect(await exchange(await tlsTo(service.port, { servername: "mail.example.com" }), "hello")).toBe("hello");
   });
 
-  it("ends idle streams, half-closed silent ones sooner, and no used one [T06] [S3-56]", async () => {
+  it("ends idle streams, half-closed silent ones sooner, and no used one [T06]", async () => {
     const quiet = keep(await countingServer((socket) => void socket.resume()));
     const { service } = await serve(bench, [quiet], "tcp", { limits: { idleTimeoutMs: 1_000, closingTimeoutMs: 300 } });
     const idle = await tcpTo(service.port);
@@ -173,7 +173,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     used.destroy();
   });
 
-  it("holds no more connections than a service may have [S2-06]", async () => {
+  it("holds no more connections than a service may have [T05]", async () => {
     const member = keep(await countingServer((socket) => void socket.write("a")));
     const { service } = await serve(bench, [member], "tcp", { limits: { connectionsMax: 2 } });
     const held = [];
@@ -188,7 +188,7 @@ describe.each(runtimes)("members of a service, on %s", (runtime) => {
     for (const client of held) client.destroy();
   });
 
-  it("chooses the service of a shared port by server name, in any mode, and refuses names nobody takes [S2-12] [S2-14]", async () => {
+  it("chooses the service of a shared port by server name, in any mode, and refuses names nobody takes [S2-11] [S2-14] [T29]", async () => {
     const passed = keep(await tlsMember(mail, { serve: (socket) => void socket.end("passed") }));
     const ended = keep(await countingServer((socket) => void socket.end("ended")));
     const rest = keep(await tlsMember(mail, { serve: (socket) => void socket.end("rest") }));

@@ -41,7 +41,7 @@ describe.each(runtimes)("PROXY protocol, on %s", (runtime) => {
     return Object.assign(server, { heard });
   }
 
-  it("names the client to members in version 1 and 2, before TLS where it re-encrypts [S3-48]", async () => {
+  it("names the client to members in version 1 and 2, before TLS where it re-encrypts [T26]", async () => {
     for (const [sendProxy, version] of [["v1", 1], ["v2", 2]] as const) {
       const member = await recorder();
       const { service } = await serve(bench, [member], "tcp", { sendProxy });
@@ -142,7 +142,7 @@ describe.each(runtimes)("PROXY protocol, on %s", (runtime) => {
     expect(new Set([...seen.values()].flatMap((answers) => [...answers])).size).toBe(2);
   });
 
-  it("lets a pass-through service of one gateway stand before the tunnel listener of another: agents work and keep their address [S0-01] [S0-03] [S2-09]", async () => {
+  it("lets a pass-through service of one gateway stand before the tunnel listener of another: agents work and keep their address [S0-01] [S3-08]", async () => {
     const tunnel = keep(await GatewayBench.start({ runtime }));
     const app = keep(await echoServer());
     tunnel.snapshot.servers = [serverAt(app.port)];
