@@ -196,7 +196,7 @@ export class EngineGroup {
     const problems = distinct(prepared.flatMap((result) => result.problems));
     if (problems.length > 0) {
       for (const result of prepared) if (result.id !== undefined) result.engine.tell({ kind: "abort", id: result.id });
-      await this.#http.retireUnless(this.#inForce?.snapshot);
+      await this.#retireHttp();
       return { ok: false, problems };
     }
     // From here it is in force: an engine that dies while committing is restarted with the new snapshot.
@@ -206,9 +206,15 @@ export class EngineGroup {
     await Promise.allSettled(prepared.filter(({ engine }) => engine === http).map(async (one) => await this.#commit(one)));
     await Promise.allSettled(prepared.filter(({ engine }) => engine !== http).map(async (one) => await this.#commit(one)));
     if (http) this.#http.fed(http);
-    await this.#http.retireUnless(next.snapshot);
+    await this.#retireHttp();
     this.#options.onStatus(this.status());
     return { ok: true };
+  }
+
+  /** Ends the HTTP engine where nothing needs it any more; what it counted stays. */
+  async #retireHttp(): Promise<void> {
+    await this.#http.retireUnless(this.#inForce?.snapshot);
+    if (!this.#http.process) this.#loads.died(this.#streams.length);
   }
 
   async #prepare(engine: EngineProcess, next: InForce): Promise<Prepared> {
@@ -256,7 +262,7 @@ export class EngineGroup {
     this.#loads.take(engine.index, report.services);
     if (report.dials.length > 0 || report.sticky.length > 0) this.#options.onServices?.(engine.index, report);
     for (const line of linesOf(report)) this.#options.onLog(line);
-    if (engine === this.#http.process && report.counters.connections === 0) void this.#inTurn(async () => await this.#http.retireUnless(this.#inForce?.snapshot));
+    if (engine === this.#http.process && report.counters.connections === 0) void this.#inTurn(async () => await this.#retireHttp());
     this.#options.onStatus(this.status());
   }
 
