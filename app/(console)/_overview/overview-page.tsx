@@ -12,6 +12,7 @@ import { bytes, SparkLine } from "@/app/_ui/spark-line.tsx";
 import { State, type Tone } from "@/app/_ui/state.tsx";
 import { Table } from "@/app/_ui/table.tsx";
 import { ExactTime } from "@/app/_ui/time.tsx";
+import { severityTone } from "../_shared/findings.tsx";
 import { Loaded } from "../_shared/loaded.tsx";
 import { GatewayStateLabel } from "../_shared/states.tsx";
 import { usePerson } from "../_shell/use-person.ts";
@@ -50,6 +51,7 @@ function Facts({ overview }: { overview: Overview }) {
   return (
     <>
       <Warnings warnings={overview.warnings} />
+      <FindingCounts />
       <AgentCounts agents={overview.agents} />
       <Section title="Map" isFlush>
         <FleetMap overview={overview} />
@@ -63,6 +65,24 @@ function Facts({ overview }: { overview: Overview }) {
         <Refused overview={overview} />
       </div>
     </>
+  );
+}
+
+/** What lint found, in one line that leads to all of it; nothing while nothing is worth a warning. */
+function FindingCounts() {
+  const lint = useQuery(useTRPC().lint.run.queryOptions({ severity: "warning" }, { staleTime: 60_000 }));
+  const counts = lint.data?.counts;
+  if (!counts || counts.error + counts.warning === 0) return null;
+  return (
+    <section aria-label="Findings" className="flex flex-wrap items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3">
+      <Link href={routes.findings} className="font-semibold hover:underline">Findings</Link>
+      {(["error", "warning"] as const).filter((severity) => counts[severity] > 0).map((severity) => (
+        <Link key={severity} href={`${routes.findings}?severity=${severity}`} className="hover:underline">
+          <State tone={severityTone[severity]}>{counts[severity]} {counts[severity] === 1 ? severity : `${severity}s`}</State>
+        </Link>
+      ))}
+      <span className="text-[13px] text-ink-3">settings that cut clients off now, or will</span>
+    </section>
   );
 }
 

@@ -71,7 +71,7 @@ export function FindingList({ findings, isNamed = false }: { findings: readonly 
         const href = findingHref(finding);
         return (
           <li key={`${finding.code}-${finding.object.id}-${finding.field}-${index}`} className="flex flex-col gap-0.5 py-2.5 text-[13px] first:pt-0 last:pb-0">
-            <p className="flex flex-wrap items-baseline gap-x-3">
+            <p className="flex flex-wrap items-center gap-x-3">
               <SeverityLabel severity={finding.severity} />
               {isNamed && (href ? <Link href={href} className="font-medium text-accent hover:underline">{finding.object.name}</Link> : <span className="font-medium">{finding.object.name}</span>)}
               <DocsLink finding={finding} />

@@ -73,16 +73,22 @@ export function MemberStateLabel({ state, health }: { state: MemberState; health
   return <HealthLabel state={health} />;
 }
 
-/** "33 %"; a share that is not nothing is never shown as nothing. */
+/** "33 %" with a space that does not break; a share that is not nothing is never shown as nothing. */
 export function percent(share: number): string {
   const value = share * 100;
-  if (value > 0 && value < 1) return "< 1 %";
-  return `${Number.isInteger(value) || value >= 10 ? Math.round(value) : value.toFixed(1)} %`;
+  if (value > 0 && value < 1) return "<\u00a01\u00a0%";
+  return `${value >= 10 || Math.abs(value - Math.round(value)) < 0.05 ? Math.round(value) : value.toFixed(1)}\u00a0%`;
 }
 
 /** "[::]:443", "10.0.0.5:443". */
 export function endpoint(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** A cause without what stands beside it anyway: the member's name, and the word for its state. The chain of a next hop stays whole. */
+export function bareCause(member: string, cause: string): string {
+  const own = cause.startsWith(`${member}: `) ? cause.slice(member.length + 2) : cause;
+  return own.startsWith("down; ") ? own.slice(6) : own;
 }
 
 /** "12 connections", "1 connection". */

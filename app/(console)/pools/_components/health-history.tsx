@@ -16,7 +16,7 @@ const pageSize = 10;
 export function HealthHistory({ pool }: { pool: Pool }) {
   const [memberId, setMember] = useState("");
   const [page, setPage] = useState(1);
-  const events = useQuery(useTRPC().pool.history.queryOptions({ id: pool.id, desc: true, page, pageSize, ...(memberId === "" ? {} : { memberId }) }, { placeholderData: keepPreviousData }));
+  const events = useQuery(useTRPC().pool.history.queryOptions({ id: pool.id, page, pageSize, ...(memberId === "" ? {} : { memberId }) }, { placeholderData: keepPreviousData }));
   const pages = Math.max(1, Math.ceil((events.data?.total ?? 0) / pageSize));
   return (
     <Section

@@ -7,7 +7,7 @@ import { Button } from "@/app/_ui/button.tsx";
 import { Section } from "@/app/_ui/page.tsx";
 import { Table } from "@/app/_ui/table.tsx";
 import { Time } from "@/app/_ui/time.tsx";
-import { endpoint, MemberStateLabel, percent } from "../../_shared/service-words.tsx";
+import { bareCause, endpoint, MemberStateLabel, percent } from "../../_shared/service-words.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { MemberStateDialog } from "./member-state-dialog.tsx";
 import type { Pool } from "./pool-detail-page.tsx";
@@ -19,13 +19,13 @@ export function Causes({ member }: { member: Member }) {
   const views = member.status.views;
   const causes = new Set(views.map((view) => view.health.cause));
   if (views.length === 0) return <span className="text-ink-3">{member.status.cause === "" ? "no gateway checks it" : member.status.cause}</span>;
-  if (causes.size === 1) return <span className="text-ink-2">{member.status.cause}{views.length > 1 && <span className="text-ink-3"> (all {views.length} gateways)</span>}</span>;
+  if (causes.size === 1) return <span className="text-ink-2">{bareCause(member.name, member.status.cause)}{views.length > 1 && <span className="text-ink-3"> (all {views.length} gateways)</span>}</span>;
   return (
     <ul className="text-ink-2">
       {views.map((view) => (
         <li key={view.gateway.id}>
           <span className="text-ink-3">{view.gateway.name}: </span>
-          {view.health.cause}
+          {bareCause(member.name, view.health.cause)}
         </li>
       ))}
     </ul>
@@ -69,7 +69,7 @@ export function MembersTable({ pool, title = "Members", hint }: { pool: Pool; ti
               { key: "connections", title: "Connections", isNumber: true, cell: (member) => `${member.status.connections.toLocaleString("en")}${member.maxConnections === null ? "" : ` of ${member.maxConnections.toLocaleString("en")}`}` },
               { key: "checked", title: "Last check", isWideOnly: true, cell: (member) => <Time at={lastCheck(member)} never="–" /> },
             ]}
-            {...(mayOperate ? { rowActions: (member: Member) => <span className="inline-flex flex-wrap justify-end gap-1">{(["enabled", "drain", "disabled"] as const).filter((state) => state !== member.state).map((state) => action(member, state))}</span> } : {})}
+            {...(mayOperate ? { rowActions: (member: Member) => <span className="inline-flex flex-wrap justify-end gap-1 md:flex-nowrap">{(["enabled", "drain", "disabled"] as const).filter((state) => state !== member.state).map((state) => action(member, state))}</span> } : {})}
           />
         </div>
       )}

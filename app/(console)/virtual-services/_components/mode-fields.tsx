@@ -2,7 +2,7 @@
 /** One switch for the mode, what it does to both legs, the protocol, and the certificates that come with it. */
 import { endsTls, type ServiceMode, serviceModes } from "@/contract/virtual-service.ts";
 import { isCookiePersistence } from "@/contract/persistence.ts";
-import { CheckField, RadioField } from "@/app/_ui/fields.tsx";
+import { CheckField, RadioField, SelectField } from "@/app/_ui/fields.tsx";
 import { FormSection } from "@/app/_ui/form.tsx";
 import { Segmented } from "@/app/_ui/segmented.tsx";
 import { PemField } from "../../pools/_components/health-check-editor.tsx";
@@ -61,11 +61,11 @@ function ClientCertificateFields({ draft }: PartProperties) {
   const setting = { demand, anchorsPem, forwards };
   return (
     <>
-      <RadioField legend="Certificates of clients" name="client-certificate" value={setting.demand} onChange={(next) => set("clientCertificate", { ...setting, demand: next })} error={errorOf("clientCertificate.demand")} notes={notesAt("clientCertificate")} options={[
-        { value: "none", label: "Not asked for" },
-        { value: "optional", label: "Optional", hint: "Asked for. A client without one gets in; one with a bad one does not." },
-        { value: "required", label: "Required", hint: "A client without a valid one is refused." },
-      ]} />
+      <SelectField label="Certificates of clients" value={setting.demand} onChange={(event) => set("clientCertificate", { ...setting, demand: event.target.value as typeof demand })} error={errorOf("clientCertificate.demand")} notes={notesAt("clientCertificate")} hint={{ none: "Clients are not asked for one.", optional: "A client without one gets in; one with a bad one does not.", required: "A client without a valid one is refused." }[demand]}>
+        <option value="none">Not asked for</option>
+        <option value="optional">Optional</option>
+        <option value="required">Required</option>
+      </SelectField>
       {setting.demand !== "none" && (
         <>
           <PemField label="Issuers of client certificates" hint="PEM. Empty: the organisation's CA." value={setting.anchorsPem} onChange={(pems) => set("clientCertificate", { ...setting, anchorsPem: pems })} error={errorOf("clientCertificate.anchorsPem")} />

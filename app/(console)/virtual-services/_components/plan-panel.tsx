@@ -67,26 +67,36 @@ export function Shares({ shares }: { shares: readonly { name: string; share: num
   );
 }
 
-/** Who would see a name warning, and what cures it: the ones that would, first. */
-export function Verdicts({ verdicts }: { verdicts: Plan["verdicts"] }) {
-  const sorted = verdicts.toSorted((a, b) => Number(a.isCovered) - Number(b.isCovered));
+type Verdict = Plan["verdicts"][number];
+
+/** Who would see a name warning, and what cures it: the ones that would, first; members of which the same is true stand together. */
+export function Verdicts({ verdicts }: { verdicts: Verdict[] }) {
+  const alike = Map.groupBy(verdicts, (verdict) => JSON.stringify([verdict.name, verdict.isCovered, verdict.sentence.replaceAll(verdict.member, "")]));
+  const groups = [...alike.values()].toSorted((a, b) => Number(a[0]?.isCovered ?? true) - Number(b[0]?.isCovered ?? true));
   const warned = verdicts.filter((verdict) => !verdict.isCovered).length;
   return (
-    <Section title="Who would see a name warning" hint={warned === 0 ? "Nobody: every certificate that clients see carries the name they use." : `${warned} of ${counted(verdicts.length, "combination")} of name and certificate.`}>
+    <Section title="Who would see a name warning" hint={warned === 0 ? "Nobody: every certificate that clients see carries the name they use." : `${warned} of ${counted(verdicts.length, "case")}, by name and member.`}>
       <ul className="max-h-96 divide-y divide-line overflow-y-auto" role="region" aria-label="Name warnings" tabIndex={0}>
-        {sorted.map((verdict, index) => (
-          <li key={`${verdict.name}-${verdict.member}-${index}`} className="flex flex-col gap-0.5 py-2 text-[13px] first:pt-0">
-            <p className="flex flex-wrap items-baseline gap-x-2">
-              {verdict.isCovered ? <State tone="ok">Fits</State> : <State tone="warn">Warning</State>}
-              <code className="font-mono text-[12px] break-all">{verdict.name}</code>
-              <span className="text-ink-3">{verdict.member}</span>
-            </p>
-            <p className="break-words text-ink-2">{verdict.sentence}</p>
-            {verdict.cures.length > 0 && <ul className="list-disc pl-5 text-ink-2">{verdict.cures.map((cure) => <li key={cure.sentence}>{cure.sentence}</li>)}</ul>}
-          </li>
-        ))}
+        {groups.map((group) => <VerdictRow key={`${group[0]?.name} ${group[0]?.member}`} group={group} />)}
       </ul>
     </Section>
+  );
+}
+
+function VerdictRow({ group }: { group: Verdict[] }) {
+  const [first] = group;
+  if (!first) return null;
+  const names = group.map((verdict) => verdict.member);
+  return (
+    <li className="flex flex-col gap-0.5 py-2 text-[13px] first:pt-0">
+      <p className="flex flex-wrap items-center gap-x-2">
+        {first.isCovered ? <State tone="ok">Fits</State> : <State tone="warn">Warning</State>}
+        <code className="font-mono text-[12px] wrap-anywhere">{first.name}</code>
+      </p>
+      <p className="text-ink-3" title={names.join("\n")}>{names.slice(0, 3).join(", ")}{names.length > 3 && ` and ${names.length - 3} more`}</p>
+      <p className="break-words text-ink-2">{first.sentence}</p>
+      {first.cures.length > 0 && <ul className="list-disc pl-5 text-ink-2">{first.cures.map((cure) => <li key={cure.sentence}>{cure.sentence}</li>)}</ul>}
+    </li>
   );
 }
 

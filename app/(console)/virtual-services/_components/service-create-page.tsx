@@ -80,7 +80,9 @@ function Presets({ onStart }: { onStart: (start: Start) => void }) {
       event.preventDefault();
       void go();
     }}>
-      <RadioField legend="What is behind it?" name="preset" value={preset} onChange={setPreset} options={[...presets.data.map((entry) => ({ value: entry.id, label: entry.name, hint: entry.sentence })), { value: "empty" as const, label: "Something else", hint: "An empty form with the defaults." }]} />
+      <div className="rounded-lg border border-line bg-surface p-4">
+        <RadioField legend="What is behind it?" name="preset" value={preset} onChange={setPreset} options={[...presets.data.map((entry) => ({ value: entry.id, label: entry.name, hint: entry.sentence })), { value: "empty" as const, label: "Something else", hint: "An empty form with the defaults." }]} />
+      </div>
       {preset !== "empty" && (
         <FormSection title="About it" hint="What you leave out can be filled in on the form.">
           <TextField label="Name of the service" isOptional placeholder={chosen?.name ?? ""} value={answers.name} onChange={(event) => set({ name: event.target.value })} maxLength={80} />

@@ -12,7 +12,7 @@ import { cx } from "@/app/_ui/cx.ts";
 import { Section } from "@/app/_ui/page.tsx";
 import { ArchIcon } from "@/app/_ui/shapes.tsx";
 import { State, type Tone, toneText } from "@/app/_ui/state.tsx";
-import { checkWords, counted, endpoint, healthTone, MemberStateLabel, modeWords, percent, schedulingWords } from "../../_shared/service-words.tsx";
+import { bareCause, checkWords, counted, endpoint, healthTone, MemberStateLabel, modeWords, percent, schedulingWords } from "../../_shared/service-words.tsx";
 import type { ServiceDetail } from "./service-values.ts";
 
 type Leg = "tls" | "plain";
@@ -30,7 +30,7 @@ export function ServiceDiagram({ service, connections }: { service: ServiceDetai
   return (
     <Section title="How it serves" hint="Double line: TLS. Single line: plain bytes. Gap: takes no new sessions.">
       <div className="@container">
-        <div className="flex flex-col @4xl:flex-row @4xl:items-stretch">
+        <div className="flex flex-col @4xl:flex-row @4xl:items-center">
           <Stage title="Clients" shape={<span aria-hidden="true" className="block size-3 rounded-full bg-ink-2" />}>
             <p className="tabular text-[17px] font-semibold">{connections.toLocaleString("en")}</p>
             <p>{connections === 1 ? "connection" : "connections"} now</p>
@@ -38,7 +38,7 @@ export function ServiceDiagram({ service, connections }: { service: ServiceDetai
           <Connector kind={toGateway} />
           <Stage title="Listener" shape={<ArchIcon size={22} className="text-ink" />}>
             <p className="font-mono text-[12px] break-all text-ink">{service.address === "::" ? `port ${service.port}` : endpoint(service.address, service.port)}</p>
-            {mode !== "tcp" && <p className="font-mono text-[12px] break-all">{names.length === 0 ? <span className="font-sans">every name</span> : <>{names[0]}{names.length > 1 && <span className="font-sans" title={names.join("\n")}> and {names.length - 1} more</span>}</>}</p>}
+            {mode !== "tcp" && <p className="font-mono text-[12px] wrap-anywhere">{names.length === 0 ? <span className="font-sans">every name</span> : <>{names[0]}{names.length > 1 && <span className="block font-sans" title={names.join("\n")}>and {names.length - 1} more</span>}</>}</p>}
             <p className={cx("mt-0.5", bound < service.gateways.length && "text-warn")}>{service.gateways.length === 0 ? "on no gateway" : `on ${bound} of ${counted(service.gateways.length, "gateway")}`}</p>
           </Stage>
           <Connector kind={toGateway} isThrough={mode === "tls-passthrough" || mode === "tcp"} />
@@ -80,21 +80,20 @@ function Stage({ title, shape, children }: { title: string; shape: ReactNode; ch
 function Connector({ kind, isThrough = false }: { kind: Leg; isThrough?: boolean }) {
   return (
     <div aria-hidden="true" className="flex shrink-0 items-center @4xl:w-7 @4xl:min-w-4 @4xl:shrink" title={isThrough ? "the same session" : undefined}>
-      <span className={cx("ml-[23px] block h-4 border-ink-2 @4xl:ml-0 @4xl:h-auto @4xl:w-full", kind === "tls" ? "w-[5px] border-x @4xl:h-[5px] @4xl:border-x-0 @4xl:border-y" : "w-px border-l @4xl:h-px @4xl:border-t @4xl:border-l-0")} />
+      <span className={cx("ml-[23px] block h-4 border-ink-2 @4xl:ml-0 @4xl:h-auto @4xl:w-full", kind === "tls" ? "w-[7px] border-x-[1.5px] @4xl:h-[7px] @4xl:border-x-0 @4xl:border-y-[1.5px]" : "w-px border-l-[1.5px] @4xl:h-px @4xl:border-t-[1.5px] @4xl:border-l-0")} />
     </div>
   );
 }
 
-/** The arch with what happens to TLS inside it: nothing, an end, or an end and a new beginning. */
+/** The arch with what happens to the session at it: passed through, or ended at one leg of the arch and begun again at the other. */
 function ModeShape({ mode }: { mode: ServiceMode }) {
   const [left, right] = legs[mode];
   const isThrough = mode === "tls-passthrough" || mode === "tcp";
-  const line = (kind: Leg, from: number, to: number) => (kind === "tls" ? [-1.8, 1.8] : [0]).map((offset) => <path key={`${from}${offset}`} d={`M${from} ${15 + offset}H${to}`} strokeWidth="1.2" />);
+  const line = (kind: Leg, from: number, to: number) => (kind === "tls" ? [-2.5, 2.5] : [0]).map((offset) => <path key={`${from} ${offset}`} d={`M${from} ${17 + offset}H${to}`} strokeWidth="1.5" />);
   return (
-    <svg width="46" height="26" viewBox="0 0 46 26" fill="none" stroke="currentColor" strokeLinecap="round" aria-hidden="true" className="text-ink">
-      <path d="M13 25V13a10 10 0 0 1 20 0v12" strokeWidth="1.7" />
-      {isThrough ? line(left, 2, 44) : [...line(left, 2, 19), ...line(right, 27, 44)]}
-      {!isThrough && <path d="M23 11v8" strokeWidth="1.7" />}
+    <svg width="60" height="28" viewBox="0 0 60 28" fill="none" stroke="currentColor" strokeLinecap="round" aria-hidden="true" className="text-ink">
+      <path d="M19 27V13a11 11 0 0 1 22 0v14" strokeWidth="1.7" />
+      {isThrough ? line(left, 1, 59) : [...line(left, 1, 18), ...line(right, 42, 59)]}
     </svg>
   );
 }
@@ -122,7 +121,7 @@ function Members({ members, leg }: { members: readonly Member[]; leg: Leg }) {
       ) : (
         <>
           {isMany && <Summary members={members} isTroubleOnly={isTroubleOnly} mayNarrow={wrong.length > 0 && wrong.length < members.length} onNarrow={setTroubleOnly} />}
-          <ul aria-label="Members" tabIndex={isMany ? 0 : undefined} className={cx("relative ml-[25px] border-l border-ink-2 py-0.5 @4xl:ml-4", isMany && "max-h-[22rem] overflow-y-auto")}>
+          <ul aria-label="Members" tabIndex={isMany ? 0 : undefined} className={cx("relative ml-[25px] border-l border-ink-2 py-0.5 @4xl:ml-4", isMany && "max-h-[19rem] overflow-y-auto")}>
             {shown.map((member) => (
               <MemberRow key={member.id} member={member} leg={leg} />
             ))}
@@ -156,7 +155,7 @@ function MemberRow({ member, leg }: { member: Member; leg: Leg }) {
   const tone = member.state === "enabled" ? healthTone[member.status.state] : "idle";
   return (
     <li className="flex min-w-0 items-start gap-2 py-1">
-      <span aria-hidden="true" className="mt-[9px] flex w-7 shrink-0 items-center">
+      <span aria-hidden="true" className="mt-[7px] flex w-7 shrink-0 items-center">
         {isOpen ? <Tick kind={leg} className="w-full" /> : <><Tick kind={leg} className="w-2" /><span className={cx("mx-1 text-[11px] leading-none font-bold", toneText[tone])}>×</span></>}
       </span>
       <span aria-hidden="true" className={cx("mt-[5px] block size-3 shrink-0 rounded-[2px] border-[1.7px] border-current", toneText[tone])} />
@@ -166,12 +165,12 @@ function MemberRow({ member, leg }: { member: Member; leg: Leg }) {
           <MemberStateLabel state={member.state} health={member.status.state} />
           <span className="tabular ml-auto whitespace-nowrap text-ink-2">{percent(member.share)} <span className="text-ink-3">of new,</span> {counted(member.status.connections, "connection")}</span>
         </p>
-        {(member.status.state === "down" || member.status.state === "next-hop") && member.state !== "disabled" && <p className="break-words text-ink-2">{member.status.cause}</p>}
+        {(member.status.state === "down" || member.status.state === "next-hop") && member.state !== "disabled" && <p className="break-words text-ink-2">{bareCause(member.name, member.status.cause)}</p>}
       </div>
     </li>
   );
 }
 
 function Tick({ kind, className }: { kind: Leg; className: string }) {
-  return <span className={cx("block border-ink-2", kind === "tls" ? "h-[5px] border-y" : "h-px border-t", className)} />;
+  return <span className={cx("block border-ink-2", kind === "tls" ? "h-[7px] border-y-[1.5px]" : "h-px border-t-[1.5px]", className)} />;
 }

@@ -3,13 +3,14 @@
 import type { Persistence } from "@/contract/persistence.ts";
 import { endsTls } from "@/contract/virtual-service.ts";
 import { Facts } from "@/app/_ui/page.tsx";
+import { bytes } from "@/app/_ui/spark-line.tsx";
 import { Time } from "@/app/_ui/time.tsx";
 import { counted, endpoint, modeWords, persistenceWords } from "../../_shared/service-words.tsx";
-import type { ServiceDetail } from "./service-values.ts";
+import { ownLimits, type ServiceDetail } from "./service-values.ts";
 
 export function ServiceFacts({ service }: { service: ServiceDetail }) {
   const isHttp = service.protocol === "http";
-  const limits = Object.entries(service.limits).filter(([, value]) => value !== undefined);
+  const limits = Object.entries(ownLimits(service.limits));
   return (
     <Facts
       items={[
@@ -25,7 +26,7 @@ export function ServiceFacts({ service }: { service: ServiceDetail }) {
         ...(isHttp ? [{ label: "Host to members", value: service.memberHost.kind === "fixed" ? <Mono>{service.memberHost.name}</Mono> : { client: "the client's", member: "the member's host" }[service.memberHost.kind] }, { label: "Client address in", value: { "x-forwarded": "X-Forwarded-*", forwarded: "Forwarded", both: "X-Forwarded-* and Forwarded", none: "no field" }[service.forwardedHeaders] }] : []),
         { label: "PROXY protocol from", value: service.acceptProxy.kind === "off" ? "nobody" : <Mono>{service.acceptProxy.sources.join(", ")}</Mono> },
         { label: "PROXY protocol to members", value: { off: "not sent", v1: "version 1", v2: "version 2" }[service.sendProxy] },
-        ...(limits.length === 0 ? [] : [{ label: "Limits", value: <Mono>{limits.map(([key, value]) => `${key} ${String(value)}`).join(", ")}</Mono> }]),
+        ...(limits.length === 0 ? [] : [{ label: "Limits", value: <>{limits.map(([key, value]) => limitText(key, value)).join(", ")}</> }]),
         { label: "Note", value: service.note === "" ? "none" : service.note },
         { label: "Last changed", value: <Time at={service.updatedAt} /> },
       ]}
@@ -33,8 +34,17 @@ export function ServiceFacts({ service }: { service: ServiceDetail }) {
   );
 }
 
+const limitWords: Record<string, string> = { handshakeTimeoutMs: "handshake", connectTimeoutMs: "connection to a member", idleTimeoutMs: "silence", closingTimeoutMs: "half-closed", headTimeoutMs: "request head", bodyTimeoutMs: "pause in a body", responseTimeoutMs: "response" };
+
+/** "silence 900 s", "50,000 connections". */
+function limitText(key: string, value: number | null | undefined): string {
+  if (key === "connectionsMax") return counted(value ?? 0, "connection");
+  if (key === "bodyBytesMax") return `bodies to ${bytes(value ?? 0)}`;
+  return `${limitWords[key] ?? key} ${(value ?? 0) / 1000} s`;
+}
+
 function Mono({ children }: { children: string }) {
-  return <code className="font-mono text-[12.5px] break-all">{children}</code>;
+  return <code className="font-mono text-[12.5px] wrap-anywhere">{children}</code>;
 }
 
 function PersistenceText({ persistence }: { persistence: Persistence }) {

@@ -7,8 +7,6 @@ import { docs, routes } from "@/app/_nav/routes.ts";
 import { type Outputs, useTRPC } from "@/app/_trpc/client.tsx";
 import { LinkButton } from "@/app/_ui/button.tsx";
 import { ListPage } from "@/app/_ui/list-page.tsx";
-import { Tag } from "@/app/_ui/state.tsx";
-import { Time } from "@/app/_ui/time.tsx";
 import { useListState } from "@/app/_ui/use-list-state.ts";
 import { DangerAction } from "../../_shared/danger-action.tsx";
 import { counted, endpoint, modeWords, ServiceStateLabel } from "../../_shared/service-words.tsx";
@@ -48,11 +46,10 @@ export function ServiceListPage() {
         { key: "name", title: "Name", sort: "name", cell: (service) => service.name },
         { key: "state", title: "State", cell: (service) => <span title={service.cause}><ServiceStateLabel state={service.state} /></span> },
         { key: "where", title: "Clients connect to", sort: "port", cell: (service) => <Where service={service} /> },
-        { key: "mode", title: "Mode", sort: "mode", cell: (service) => <span className="inline-flex flex-wrap items-center gap-x-2 whitespace-nowrap">{modeWords[service.mode].label} {service.protocol === "http" && <Tag>HTTP</Tag>}</span> },
+        { key: "mode", title: "Mode", sort: "mode", cell: (service) => <span className="whitespace-nowrap">{modeWords[service.mode].label}{service.protocol === "http" && <span className="text-ink-3">, HTTP</span>}</span> },
         { key: "pool", title: "Pool, members up", cell: (service) => <span>{service.pool.name} <span className="tabular whitespace-nowrap text-ink-3">{service.membersUp} of {service.memberCount}</span></span> },
         { key: "gateways", title: "Gateways", isWideOnly: true, cell: (service) => (service.gateways.length === 0 ? <span className="text-ink-3">none</span> : service.gateways.length <= 2 ? service.gateways.map((gateway) => gateway.name).join(", ") : <span title={service.gateways.map((gateway) => gateway.name).join("\n")}>{service.gateways.length} gateways</span>) },
         { key: "connections", title: "Connections", isNumber: true, cell: (service) => service.connections.toLocaleString("en") },
-        { key: "createdAt", title: "Created", sort: "createdAt", isWideOnly: true, cell: (service) => <Time at={service.createdAt} /> },
       ]}
       {...(mayChange ? { bulk: (selected: ServiceRow[], clear: () => void) => <BulkActions selected={selected} onDone={clear} /> } : {})}
       empty={{ title: "No virtual services", why: "A virtual service is what clients connect to on a gateway. It chooses a server of its pool for each of them, and leaves out the ones that are down.", action: create, docs: docs.virtualServices }}

@@ -1,6 +1,7 @@
 /** A virtual service as its form holds it: what a fresh one starts from, what an existing one becomes, and what of it is sent. */
 import type { z } from "zod";
 import { serviceCreate } from "@/contract/service-objects.ts";
+import { serviceLimits } from "@/contract/virtual-service.ts";
 import type { Outputs } from "@/app/_trpc/client.tsx";
 import { freshPool } from "../../pools/_components/fresh-pool.ts";
 
@@ -22,7 +23,13 @@ export const freshService: ServiceValues = {
 /** The settings of a saved service, without what only an answer carries. */
 export function serviceValues(service: ServiceDetail): ServiceValues {
   const { name, isEnabled, address, port, serverNames, takesNoName, takesUnknownNames, mode, protocol, stampName, persistence, clientCertificate, memberTls, memberHost, memberHttp, forwardedHeaders, acceptProxy, sendProxy, gatewayIds, certificateIds, limits, note } = service;
-  return { name, isEnabled, address, port, serverNames, takesNoName, takesUnknownNames, mode, protocol, stampName, persistence, clientCertificate, memberTls, memberHost, memberHttp, forwardedHeaders, acceptProxy, sendProxy, gatewayIds, certificateIds, limits, note, poolId: service.pool.id };
+  return { name, isEnabled, address, port, serverNames, takesNoName, takesUnknownNames, mode, protocol, stampName, persistence, clientCertificate, memberTls, memberHost, memberHttp, forwardedHeaders, acceptProxy, sendProxy, gatewayIds, certificateIds, limits: ownLimits(limits), note, poolId: service.pool.id };
+}
+
+/** Limits that differ from the defaults: an answer may carry all of them. */
+export function ownLimits(limits: ServiceDetail["limits"]): ServiceDetail["limits"] {
+  const standard: Record<string, unknown> = serviceLimits.parse({});
+  return Object.fromEntries(Object.entries(limits).filter(([key, value]) => value !== undefined && value !== standard[key]));
 }
 
 /** What is sent: empty lines dropped, and a pool without a name called after its service. */
