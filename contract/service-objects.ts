@@ -89,6 +89,15 @@ export const serviceDetail = serviceRow.extend({
 /** Numbers of one service over all gateways: now, and a line over the last hour. */
 export const serviceStats = z.object({ load: serviceLoad, perGateway: z.array(z.object({ gateway: ref, at: when, load: serviceLoad })), samples: z.array(z.object({ at: when, connections: z.number(), opened: z.number(), requests: z.number(), refused: z.number(), bytesUp: z.number(), bytesDown: z.number() })) });
 
+/**
+ * Where the name that clients were built with leads now, and which DNS record to change so that it leads elsewhere: manual fail-over between gateways, or between
+ * members whose own interface clients reach (S3-62). `name` null: the service has none.
+ */
+export const serviceNameTarget = z.object({
+  name: z.string().nullable(), addresses: z.array(z.string()), /** What the name leads to, or why that is not known, and what to do. */ sentence: z.string(),
+  targets: z.array(z.object({ kind: z.enum(["gateway", "member"]), id: z.string(), name: z.string(), addresses: z.array(z.string()), isCurrent: z.boolean(), /** The change to make; null: the name leads here, or the address is not known. */ change: z.string().nullable() })),
+});
+
 /** A service as it would be saved, with its pool as it would be saved; `id` when it exists already. */
 export const servicePlanInput = z.strictObject({ ...serviceSettings.shape, id: z.uuid().optional(), version: z.number().int().optional(), poolId: z.uuid().optional(), pool: poolCreate.optional() });
 /** Would a client that was built with `name` see a name warning when this member answers, and what cures it (N5, S3-47 to S3-55). */

@@ -5,7 +5,7 @@ import { db } from "../../server/db.ts";
 import { makeOrganisation } from "./support/console.ts";
 
 describe("the demo data", () => {
-  it.each(seedSizes.map((rows) => [rows]))("fills every list of a new organisation with %i rows that the procedures can show", { timeout: 60_000 }, async (rows) => {
+  it.each(seedSizes.map((rows) => [rows]))("fills every list of a new organisation with %i rows that the procedures can show", { timeout: 120_000 }, async (rows) => {
     const org = await makeOrganisation();
     await seedDemo(db(), org.id, rows);
     const api = org.as("owner");

@@ -94,6 +94,7 @@ export const rows: Record<string, readonly Row[]> = {
   "virtualService.impact": [hidden((ids) => ({ id: ids.service }))],
   "virtualService.setEnabled": [hidden((ids) => ({ id: ids.service, version: 0, isEnabled: false, confirmName: "foreign-marker service" }))],
   "virtualService.stats": [hidden((ids) => ({ id: ids.service }))],
+  "virtualService.nameTarget": [hidden((ids) => ({ id: ids.service }))],
   "virtualService.plan": [
     hidden((ids) => ({ id: ids.service, name: "X", pool: { name: "X" } })), hidden((ids) => ({ name: "X", poolId: ids.pool })),
     hidden((ids) => ({ name: "X", gatewayIds: [ids.gateway], pool: { name: "X" } })), hidden((ids) => ({ name: "X", certificateIds: [ids.certificate], pool: { name: "X" } })),
