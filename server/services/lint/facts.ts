@@ -32,7 +32,7 @@ export type ServiceFacts = Shape<typeof serviceFields> & {
   certificates: CertificateFacts[];
   pool: PoolFacts;
   /** As it is saved now; null: it is new, or nothing is being changed. */
-  before: { stampName: string | null; serverNames: string[] } | null;
+  before: { stampName: string | null; serverNames: string[]; /** Enrolled agents that know it by a name which the change takes away. */ agents: number } | null;
 };
 
 /** Names under which agents look for gateways, with how many agents and bundles do so. */
@@ -43,6 +43,6 @@ export type Surroundings = {
   now: Date;
   gateways: GatewayFacts[];
   /** The organisation's other services, without the one that is looked at. */
-  services: Pick<ServiceFacts, "id" | "name" | "isEnabled" | "address" | "port" | "mode" | "serverNames" | "takesNoName" | "takesUnknownNames" | "gatewayIds">[];
+  services: Pick<ServiceFacts, "id" | "name" | "isEnabled" | "address" | "port" | "mode" | "serverNames" | "takesNoName" | "takesUnknownNames" | "acceptProxy" | "gatewayIds">[];
   knownNames: KnownName[];
 };

@@ -55,20 +55,25 @@ export function takesName(service: Pick<ServiceFacts, "serverNames" | "takesUnkn
   return service.serverNames.includes(name) || service.serverNames.includes(`*.${name.split(".").slice(1).join(".")}`);
 }
 
-/** Clients carry the name they were built with; a service that stops answering to it loses them (S3-22). */
-function changedNameFindings(service: ServiceFacts, around: Surroundings): Finding[] {
+/** Names that clients were built with and that the change takes away. */
+export function goneNames(service: Pick<ServiceFacts, "stampName" | "serverNames" | "takesUnknownNames" | "before">): string[] {
   const { before } = service;
   if (!before) return [];
-  const was = [...(before.stampName === null || before.stampName === service.stampName ? [] : [before.stampName]), ...before.serverNames.filter((name) => !name.startsWith("*.") && name !== before.stampName)];
-  const gone = [...new Set(was)].filter((name) => name === before.stampName || !takesName(service, name));
-  if (gone.length === 0) return [];
-  const known = around.knownNames.filter((entry) => gone.includes(entry.name.toLowerCase()));
-  const agents = known.reduce((sum, entry) => sum + entry.agents, 0);
-  const bundles = known.reduce((sum, entry) => sum + entry.bundles, 0);
+  const stamp = before.stampName === null || before.stampName === service.stampName ? [] : [before.stampName];
+  const names = before.serverNames.filter((name) => !name.startsWith("*.") && name !== before.stampName && !takesName(service, name));
+  return [...new Set([...stamp, ...names])];
+}
+
+/** Clients carry the name they were built with; a service that stops answering to it loses them (S3-22). */
+function changedNameFindings(service: ServiceFacts, around: Surroundings): Finding[] {
+  const gone = goneNames(service);
+  const { before } = service;
+  if (!before || gone.length === 0) return [];
+  const bundles = around.knownNames.filter((entry) => gone.includes(entry.name.toLowerCase())).reduce((sum, entry) => sum + entry.bundles, 0);
   const field = before.stampName !== service.stampName ? "stampName" : "serverNames";
   return [findingOf(onService(service), {
     code: "service-name-changed", severity: "warning", field,
-    sentence: `Clients built with ${listed(gone)} keep asking for that name: ${count(agents, "enrolled agent")} and ${count(bundles, "bundle")} are known to carry it, and clients of other products are not counted.`,
+    sentence: `Clients built with ${listed(gone)} keep asking for that name: ${count(before.agents, "enrolled agent")} and ${count(bundles, "bundle")} are known to carry it, and clients of other products are not counted.`,
     cure: `Keep ${listed(gone)} among the server names and in DNS until every client is rebuilt, or keep the name.`,
   })];
 }

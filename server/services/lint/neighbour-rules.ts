@@ -3,7 +3,8 @@ import type { Finding } from "../../../contract/finding.ts";
 import { canonicalHost } from "../../../contract/names.ts";
 import { endsTls } from "../../../contract/virtual-service.ts";
 import type { GatewayFacts, ListenerFacts, MemberFacts, ServiceFacts, Surroundings } from "./facts.ts";
-import { findingOf, listed, onService } from "./report.ts";
+import { type Clash, clashWithListener, clashWithService } from "../virtual-service/fronts.ts";
+import { findingOf, onService } from "./report.ts";
 
 export function neighbourFindings(service: ServiceFacts, around: Surroundings): Finding[] {
   return [...placeFindings(service), ...protocolFindings(service), ...sharedPortFindings(service, around), ...loopFindings(service, around), ...tunnelFindings(service, around), ...publicNameFindings(service, around), ...clientAddressFindings(service)];
@@ -21,47 +22,28 @@ function protocolFindings(service: ServiceFacts): Finding[] {
   return [];
 }
 
-/** Two services, or a service and a tunnel listener, that want the same clients. Saving refuses it with the same codes. */
+/** Two services, or a service and a tunnel listener, that want the same clients. Saving refuses the same. */
 function sharedPortFindings(service: ServiceFacts, around: Surroundings): Finding[] {
   if (!service.isEnabled) return [];
-  const object = onService(service);
+  const mine = { ...service, id: service.id ?? "" };
   const gateways = around.gateways.filter((gateway) => service.gatewayIds.includes(gateway.id));
-  const tunnels = gateways.filter((gateway) => gateway.listeners.some((listener) => meets(service, listener)));
-  const neighbours = around.services.filter((other) => other.isEnabled && other.port === service.port && canonicalHost(other.address) === canonicalHost(service.address) && other.gatewayIds.some((id) => service.gatewayIds.includes(id)));
-  const alone = neighbours.filter((other) => other.mode === "tcp" || service.mode === "tcp");
-  return [
-    ...(tunnels.length > 0 ? [findingOf(object, { code: "listener-taken", severity: "error", field: "port", sentence: `The address ${place(service)} is a tunnel listener of ${listed(tunnels.map((gateway) => gateway.name))}.`, cure: "Choose another port or address for the service or for the listener. To share one public port by server name, move the listener to another port and make it a member of a pass-through service." })] : []),
-    ...(alone.length > 0 ? [findingOf(object, { code: "listener-taken", severity: "error", field: "port", sentence: `The address ${place(service)} is also used by ${listed(alone.map((other) => `"${other.name}"`))}, and a TCP service needs its port alone.`, cure: "Choose another port or address." })] : []),
-    ...neighbours.filter((other) => other.mode !== "tcp" && service.mode !== "tcp").flatMap((other) => {
-      const shared = sharedClients(service, other);
-      return shared === undefined ? [] : [findingOf(object, { code: "service-name-taken" as const, severity: "error" as const, field: "serverNames", sentence: `"${other.name}" on ${place(service)} already takes ${shared}.`, cure: "Give each service of a port names of its own; only one may take the rest." })];
-    }),
+  const others = around.services.filter((other) => other.isEnabled && other.gatewayIds.some((id) => service.gatewayIds.includes(id)));
+  const clashes = [
+    ...gateways.flatMap((gateway) => gateway.listeners.flatMap((listener) => clashOn(gateway.name, clashWithListener(mine, listener)))),
+    ...others.flatMap((other) => clashOn(null, clashWithService(mine, { ...other, id: other.id ?? "" }))),
   ];
+  return clashes.map(({ code, field, sentence }) => findingOf(onService(service), { code, severity: "error", field, sentence, cure: code === "service-name-taken" ? "Give each service of a port names of its own; only one may take the rest." : "Choose another port or address. To share the public port with a tunnel listener, move the listener to another port and make it a member of a pass-through service." }));
 }
 
-type Names = Pick<ServiceFacts, "serverNames" | "takesNoName" | "takesUnknownNames">;
+type FoundClash = { code: "service-name-taken" | "listener-taken"; field: string; sentence: string };
 
-function sharedClients(one: Names, other: Names): string | undefined {
-  const names = one.serverNames.filter((name) => other.serverNames.includes(name));
-  if (names.length > 0) return listed(names);
-  const every = (service: Names) => service.serverNames.length === 0;
-  if ((every(one) || one.takesUnknownNames) && (every(other) || other.takesUnknownNames)) return "clients that ask for a name no service lists";
-  if ((every(one) || one.takesNoName) && (every(other) || other.takesNoName)) return "clients that send no name";
-  return undefined;
-}
-
-function place(service: Pick<ServiceFacts, "address" | "port">): string {
-  return `${service.address.includes(":") ? `[${service.address}]` : service.address}:${service.port}`;
+function clashOn(gateway: string | null, clash: Clash | undefined): FoundClash[] {
+  if (!clash) return [];
+  const sentence = `${gateway === null ? "" : `On gateway "${gateway}", `}${clash.message}.`;
+  return [{ code: clash.code === "service-name-taken" ? "service-name-taken" : "listener-taken", field: clash.field, sentence: `${sentence[0]?.toUpperCase() ?? ""}${sentence.slice(1)}` }];
 }
 
 const wildcards: ReadonlySet<string> = new Set(["0.0.0.0", "0:0:0:0:0:0:0:0"]);
-
-/** A listener on this address and port would be bound twice. */
-function meets(service: Pick<ServiceFacts, "address" | "port">, listener: Pick<ListenerFacts, "address" | "port">): boolean {
-  if (service.port !== listener.port) return false;
-  const [a, b] = [canonicalHost(service.address) ?? service.address, canonicalHost(listener.address) ?? listener.address];
-  return a === b || wildcards.has(a) || wildcards.has(b);
-}
 
 function isLoopback(host: string): boolean {
   const canonical = canonicalHost(host) ?? host;

@@ -3,7 +3,9 @@ import type { z } from "zod";
 import type { poolCreate, servicePlanInput } from "../../../contract/service-objects.ts";
 import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
+import { agentsOfNames } from "../virtual-service/stamp.ts";
 import type { CertificateFacts, MemberFacts, PoolFacts, ServiceFacts } from "../lint/facts.ts";
+import { goneNames } from "../lint/name-rules.ts";
 import { certificateColumns, certificateFactsOf, poolColumns, poolFactsOf } from "../lint/service-rows.ts";
 
 type Input = z.infer<typeof servicePlanInput>;
@@ -12,11 +14,13 @@ export async function draftOf(caller: Caller, input: Input, known: { roots: read
   const { id, version: _version, note: _note, limits: _limits, poolId, pool, gatewayIds, certificateIds, ...fields } = input;
   await demandGateways(caller, gatewayIds);
   const { saved } = known;
+  const before = saved ? { stampName: saved.stampName, serverNames: saved.serverNames } : null;
+  const gone = goneNames({ ...fields, before: before && { ...before, agents: 0 } });
   return {
     ...fields, id: id ?? null, gatewayIds,
     certificates: await certificatesOf(caller, certificateIds, known.roots),
     pool: await poolOf(caller, { poolId, pool, saved: saved?.pool }),
-    before: saved ? { stampName: saved.stampName, serverNames: saved.serverNames } : null,
+    before: before && { ...before, agents: await agentsOfNames(caller.db, caller.organisationId, gone) },
   };
 }
 
