@@ -224,7 +224,16 @@ export class Exchange implements Timed {
     this.#state = "responding";
     this.#connection.engine.counts.responded(this.#service.id, response.status);
     this.#side.respond({ status: response.status, reason: response.reason, fields: this.#kept.answer(clientFields(response.fields), member.id), hasBody: judged.hasBody, closes: !this.#side.isBodyComplete });
-    this.#download(body, response);
+    if (judged.hasBody) this.#download(body, response);
+    else this.#finishBodyless(body);
+  }
+
+  /** Complete with its head. A member that sends a body all the same loses its connection, not the client its answer. */
+  #finishBodyless(body: Readable): void {
+    this.#isReceived = true;
+    body.resume();
+    this.#side.finish([]);
+    this.#wait(this.#service.limits.bodyTimeoutMs, "client");
   }
 
   #download(body: Readable, response: MemberResponse): void {

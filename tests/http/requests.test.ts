@@ -173,6 +173,20 @@ describe("bodies", () => {
     }
   });
 
+  it("answers HEAD although the member sends a body with it, and never shows those bytes to another client [T30]", async () => {
+    const member = closed(await RecordingMember.start((socket, bytes) => {
+      if (bytes.endsWith("\r\n\r\n")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }));
+    const offered = offer({ members: [{ port: member.port }] });
+    const bench = closed(await EngineBench.start([offered]));
+    for (const method of ["HEAD", "GET", "HEAD", "GET"]) {
+      const client = new RawClient(bench.connect(offered));
+      client.write(`${method} / HTTP/1.1\r\nHost: web.example.com\r\n\r\n`);
+      const response = await client.response({ isHead: method === "HEAD" });
+      expect([method, response.status, response.body]).toEqual([method, 200, method === "HEAD" ? "" : "ok"]);
+    }
+  });
+
   it("answers requests that were sent ahead one after the other, in their order", async () => {
     let under = 0;
     let most = 0;
