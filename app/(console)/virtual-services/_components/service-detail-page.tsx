@@ -23,6 +23,7 @@ import { serviceTone } from "../../_shared/service-words.tsx";
 import { type SheetFormat, SheetSection } from "../../_shared/sheet.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { MembersTable } from "../../pools/_components/members-table.tsx";
+import { NameTarget } from "./name-target.tsx";
 import { isListening, ServiceDiagram } from "./service-diagram.tsx";
 import { ServiceFacts } from "./service-facts.tsx";
 import { ServiceNumbers } from "./service-numbers.tsx";
@@ -63,6 +64,7 @@ function Detail({ service }: { service: ServiceDetail }) {
                 <LinkList items={service.certificates.map((certificate) => ({ id: certificate.id, name: certificate.name, href: routes.certificates.detail(certificate.id), note: <>{certificate.names.join(", ")}, until <Time at={certificate.notAfter} /></> }))} none="None: no client can connect." />
               </Section>
             )}
+            <NameTarget service={service} />
             <Section title="Settings">
               <ServiceFacts service={service} />
             </Section>
