@@ -132,6 +132,17 @@ describe("persistence by source address", () => {
     expect(other.takeSticky()).toEqual([]);
   });
 
+  it("knows the kept clients that it was told of before its first snapshot, and no others", () => {
+    const { service, snapshot, id, pick } = world(bySource, { scheduling: "failover" }, three);
+    const table = new PoolTable();
+    const entry = { serviceId: service.id, key: "192.0.2.1/32", memberId: id(2), expiresAt: 50_000 };
+    table.learn([entry]);
+    table.configure(snapshot);
+    table.learn([{ ...entry, serviceId: id(0) }]);
+    expect(pick(table, "192.0.2.1")).toBe(2);
+    expect(table.lookUp(id(0), "192.0.2.1/32", 0)).toBeUndefined();
+  });
+
   it("agrees in the end when two engines chose differently in the same moment", () => {
     const { engine, pick, say } = world(bySource, { scheduling: "failover" }, three);
     const [one, other] = [engine(), engine()];

@@ -44,6 +44,7 @@ export class PoolTable {
   #members = new Map<string, LiveMember>();
   #verdicts = new Map<string, MemberVerdict>();
   readonly #actives = new Map<string, string>();
+  #isConfigured = false;
   readonly #counts = new Map<string, ServiceCounts>();
   readonly #dials = new DialCounts();
   readonly #sticky = new StickyShare();
@@ -57,6 +58,7 @@ export class PoolTable {
       if (live) services.set(service.id, this.#liveService(service, live));
     }
     this.#services = services;
+    this.#isConfigured = true;
     this.#forget(pools);
   }
 
@@ -110,9 +112,9 @@ export class PoolTable {
     if (error !== null && serviceId !== undefined) this.#countsOf(serviceId).of(memberId).failed += 1;
   }
 
-  /** Entries of other engines, or from disk. They are not told on. */
+  /** Entries of other engines, or from disk. They are not told on. Before the first snapshot all are taken in, so that the first client already finds its own. */
   learn(entries: readonly StickyEntry[]): void {
-    for (const entry of entries) if (this.#services.has(entry.serviceId)) this.#sticky.learn(entry);
+    for (const entry of entries) if (!this.#isConfigured || this.#services.has(entry.serviceId)) this.#sticky.learn(entry);
   }
 
   /** Keeps `key` (at most 64 characters; hash what is secret) on a member, or forgets it (null); other engines are told. */
