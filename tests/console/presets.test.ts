@@ -134,6 +134,14 @@ describe("looking at members' certificates", () => {
     expect([await look("keys.example.com"), await look(null)]).toEqual([named.fingerprint, leaf.fingerprint]);
   });
 
+  it("judges each name by the certificate that the member presents to it [N5]", async () => {
+    const [keys, mail] = await Promise.all(["keys", "mail"].map((name) => issuing.issue({ commonName: name, dns: [`${name}.example.com`], usage: ["server"] })));
+    if (!keys || !mail) throw new Error("no certificates");
+    const port = await listen({ cert: keys.chainPem, key: keys.keyPem, SNICallback: (name, done) => done(null, name === "mail.example.com" ? tls.createSecureContext({ cert: mail.chainPem, key: mail.keyPem }) : undefined) });
+    const { verdicts } = await planService(org.callerAs("operator"), formOf({ name: "Both", stampName: "keys.example.com", serverNames: ["keys.example.com", "mail.example.com", "other.example.com"], pool: { name: "p", members: [{ name: "m", host: "127.0.0.1", port }] } }));
+    expect(verdicts.map(({ name, isCovered }) => [name, isCovered])).toEqual([["keys.example.com", true], ["mail.example.com", true], ["other.example.com", false]]);
+  });
+
   it("is not for auditors, who may make the console dial nothing [T33]", async () => {
     await expect(org.as("auditor").virtualService.memberCertificates({ members: [{ name: "m", host: "127.0.0.1", port: 9 }] })).rejects.toThrow();
   });

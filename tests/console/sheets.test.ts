@@ -157,6 +157,13 @@ describe("settings sheets", () => {
     expect(triedWith).toEqual([]);
   });
 
+  it("says where the clients' name leads now and which record moves it to another member [S3-20] [S3-62]", async () => {
+    const { id } = await create({ stampName: "localhost", pool: { name: "p", members: [{ name: "pgp01", host: "127.0.0.1", port: 443 }, { name: "pgp02", host: "192.168.0.75", port: 443 }] } });
+    const { text } = await sheet(id, "neutral");
+    expect(text).toMatch(/localhost leads to .*127\.0\.0\.1.* now \(pgp01\)/);
+    expect(text).toContain("- to pgp02: `localhost. 60 IN A 192.168.0.75`");
+  });
+
   it("says that the F5 commands were not run here, and keeps a person's text inside its quotes [S0-06] [S2-18]", async () => {
     for (const form of Object.values(variety())) {
       const { text, notes, triedWith } = await sheet((await create(form)).id, "f5");

@@ -14,7 +14,7 @@ export type MemberCertificate = Pick<SeenCertificate, "fingerprint" | "subject" 
   chainProblem: string | null | undefined;
 };
 
-export type MemberFacts = Omit<SnapshotMember, "id"> & { id: string | null; health: MemberHealthState; certificate: MemberCertificate | null };
+export type MemberFacts = Omit<SnapshotMember, "id"> & { id: string | null; health: MemberHealthState; certificate: MemberCertificate | null; /** What it presents to clients that ask for this name, where that was looked at; else `certificate`. */ certificateFor?: ReadonlyMap<string, MemberCertificate> };
 
 export type PoolFacts = Omit<Shape<typeof poolFields>, "name"> & { id: string | null; name: string; members: MemberFacts[] };
 

@@ -6,20 +6,31 @@ import { lookAt, usualAnchors } from "./member-certificates.ts";
 import type { MemberLook } from "./read-member.ts";
 import { clientNames } from "./verdicts.ts";
 
-/** Members that one plan dials; the others are judged by what health checks saw. */
-const dialledMax = 50;
+/** Handshakes that one plan makes; members and names beyond are judged by what health checks saw. */
+const looksMax = 100;
 
-/** The service with what its members present now. An auditor's question dials nothing. */
+/** The service with what its members present now, to each name in pass-through. An auditor's question dials nothing. */
 export async function lookAtMembers(caller: Caller, service: ServiceFacts): Promise<ServiceFacts> {
   if ((service.mode !== "tls-passthrough" && service.mode !== "tls-reencrypt") || !mayDo(caller.role, "operate")) return service;
-  const { members } = service.pool;
   const anchorsPem = await anchorsOf(caller, service);
-  const looks = await lookAt(members.slice(0, dialledMax).map((member) => ({ host: member.host, port: member.port, serverName: serverNameFor(service, member), anchorsPem })));
-  return { ...service, pool: { ...service.pool, members: members.map((member, index) => seen(member, looks[index])) } };
+  const names = service.mode === "tls-passthrough" ? namesAsked(service) : [null];
+  const questions = service.pool.members.flatMap((member, index) => names.map((name) => ({ index, name, target: { host: member.host, port: member.port, serverName: name ?? serverNameFor(service, member), anchorsPem } }))).slice(0, looksMax);
+  const looks = await lookAt(questions.map((question) => question.target));
+  const members = service.pool.members.map((member, index) => seen(member, questions.flatMap((question, at) => (question.index === index ? [{ name: question.name, look: looks[at] }] : []))));
+  return { ...service, pool: { ...service.pool, members } };
 }
 
-function seen(member: MemberFacts, look: MemberLook | undefined): MemberFacts {
-  return look?.kind === "seen" ? { ...member, certificate: look.certificate } : member;
+function namesAsked(service: ServiceFacts): (string | null)[] {
+  const names = clientNames(service);
+  return names.length === 0 ? [null] : names;
+}
+
+/** The certificate for the first name stands for the member as a whole. */
+function seen(member: MemberFacts, looks: readonly { name: string | null; look: MemberLook | undefined }[]): MemberFacts {
+  const found = looks.flatMap(({ name, look }) => (look?.kind === "seen" ? [{ name, certificate: look.certificate }] : []));
+  const [first] = found;
+  if (!first) return member;
+  return { ...member, certificate: first.certificate, certificateFor: new Map(found.flatMap(({ name, certificate }) => (name === null ? [] : [[name, certificate] as const]))) };
 }
 
 async function anchorsOf(caller: Caller, service: ServiceFacts): Promise<string[]> {
@@ -27,10 +38,9 @@ async function anchorsOf(caller: Caller, service: ServiceFacts): Promise<string[
   return service.mode === "tls-reencrypt" && verify.kind === "anchors" && verify.anchorsPem.length > 0 ? verify.anchorsPem : await usualAnchors(caller);
 }
 
-/** Pass-through: what clients ask for. Re-encrypt: what the gateway would send. */
+/** What the re-encrypting gateway would send; the member's own name where nothing is known. */
 function serverNameFor(service: ServiceFacts, member: MemberFacts): string | null {
   const [asked] = clientNames(service);
-  if (service.mode === "tls-passthrough") return asked ?? null;
   switch (service.memberTls.serverName.kind) {
     case "client":
       return asked ?? null;

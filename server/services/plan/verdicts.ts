@@ -43,7 +43,7 @@ function gatewayVerdict(service: Service, name: string, member: MemberFacts): Na
 
 /** Pass-through: the member's own certificate is what clients see (S3-48 to S3-50). */
 function memberVerdict(name: string, member: MemberFacts): NameVerdict {
-  const { certificate } = member;
+  const certificate = member.certificateFor?.get(name) ?? member.certificate;
   const base = { name, member: member.name };
   if (!certificate) {
     return { ...base, presents: "not known", isKnown: false, isCovered: false, sentence: `Nobody has seen ${member.name}'s certificate yet; in pass-through it must cover ${name}. A TLS health check shows it, or look at it from the console.`, cures: [] };

@@ -30,7 +30,7 @@ function frontOf(gateway: GatewayFacts, group: readonly GatewayFacts[]): Sheet {
     mode: "tcp", protocol: "tcp", stampName: gateway.publicNames[0] ?? null, scheduling: "least-connections", failsBack: true, members: group.map(memberOf),
     healthCheck: { kind: "tcp", intervalMs: 5_000, timeoutMs: 3_000, rise: 2, fall: 3, jitterPercent: 10, port: null }, persistence: { kind: "none" },
     memberTls: { verify: { kind: "off" }, serverName: { kind: "client" } }, memberHost: { kind: "client" }, forwardedHeaders: "none", clientCertificate: "none", acceptsProxy: false,
-    sendProxy: group.every((member) => member.listeners[0]?.acceptProxy.kind === "required") ? "v2" : "off", connectTimeoutMs: 5_000, idleTimeoutMs, certificates: [],
+    sendProxy: group.every((member) => member.listeners[0]?.acceptProxy.kind === "required") ? "v2" : "off", connectTimeoutMs: 5_000, idleTimeoutMs, certificates: [], resolvesTo: null,
   };
 }
 

@@ -1,5 +1,7 @@
 /** The neutral settings sheet: Markdown that a person carries to any balancer's form (S2-18, S3-04). */
-import { comment, hostPort, type Rendered, seconds, type Sheet } from "./sheet.ts";
+import { canonicalHost } from "../../../contract/names.ts";
+import { isAddress } from "../plan/name-match.ts";
+import { comment, hostPort, type Rendered, seconds, servingMembers, type Sheet } from "./sheet.ts";
 import { certificateWords, checkWords, exceptionsOf, exceptionWords, memberTlsWords, modeWords, nameWords, persistenceWords, schedulingWords } from "./words.ts";
 
 export function neutralSheet(sheet: Sheet): Rendered {
@@ -29,7 +31,7 @@ export function neutralSheet(sheet: Sheet): Rendered {
     "## Members, in the order of fail-over", "",
     "| Name | Address | Weight | Most connections | State |", "| --- | --- | --- | --- | --- |",
     ...sheet.members.map((member) => `| ${cell(member.name)} | ${hostPort(member)} | ${member.weight} | ${member.maxConnections ?? "no limit"} | ${member.state} |`), "",
-    ...afterwards(sheet), "",
+    ...byDns(sheet), ...afterwards(sheet), "",
   ];
   return { text: lines.join("\n"), notes: [] };
 }
@@ -39,6 +41,20 @@ function addressWords(sheet: Sheet): string {
   const header = sheet.protocol === "http" && sheet.forwardedHeaders !== "none" ? [{ "x-forwarded": "X-Forwarded-For, -Proto, -Host", forwarded: "Forwarded (RFC 7239)", both: "X-Forwarded-* and Forwarded" }[sheet.forwardedHeaders]] : [];
   const all = [...proxy, ...header];
   return all.length === 0 ? "not sent (members see the balancer's address)" : all.join(" and ");
+}
+
+/** Moving clients by hand where there is no balancer: the record to change (S3-62). */
+function byDns(sheet: Sheet): string[] {
+  const { stampName, resolvesTo } = sheet;
+  if (sheet.kind === "front" || stampName === null) return [];
+  const now = resolvesTo === null ? `${stampName} does not resolve here.` : `${stampName} leads to ${resolvesTo.join(", ")} now${target(sheet, resolvesTo)}.`;
+  const records = servingMembers(sheet).map((member) => `- to ${cell(member.name)}: \`${stampName}. 60 IN ${!isAddress(member.host) ? `CNAME ${member.host}.` : member.host.includes(":") ? `AAAA ${member.host}` : `A ${member.host}`}\``);
+  return ["## Without a balancer: fail-over by DNS", "", `${now} To move clients by hand, change its record, with a TTL of a minute or less; clients follow when the old record's TTL is over:`, "", ...records, ""];
+}
+
+function target(sheet: Sheet, addresses: readonly string[]): string {
+  const at = sheet.members.filter((member) => addresses.some((address) => canonicalHost(address) === canonicalHost(member.host)));
+  return at.length === 0 ? "" : ` (${at.map((member) => cell(member.name)).join(", ")})`;
 }
 
 function afterwards(sheet: Sheet): string[] {

@@ -6,6 +6,7 @@ import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import type { ServiceFacts } from "../lint/facts.ts";
 import { serviceColumns, serviceFactsOf } from "../lint/service-rows.ts";
+import { addressesOf } from "../probe/addresses.ts";
 import { renderSheet } from "./render.ts";
 import type { Sheet } from "./sheet.ts";
 
@@ -13,7 +14,15 @@ export async function serviceSheet(caller: Caller, input: z.infer<typeof sheetIn
   const row = await caller.db.virtualService.findFirst({ where: { id: input.id, organisationId: caller.organisationId }, select: { ...serviceColumns, limits: true } });
   if (!row) throw notFound("virtual service", input.id);
   const { limits, ...rest } = row;
-  return renderSheet(sheetOf(serviceFactsOf(rest, []), serviceLimits.parse(limits ?? {})), input.format);
+  const sheet = sheetOf(serviceFactsOf(rest, []), serviceLimits.parse(limits ?? {}));
+  return renderSheet(input.format === "neutral" ? { ...sheet, resolvesTo: await resolved(sheet.stampName) } : sheet, input.format);
+}
+
+/** The name is one that is configured; nothing is dialled, only resolved. */
+async function resolved(name: string | null): Promise<string[] | null> {
+  if (name === null) return null;
+  const found = await addressesOf(name);
+  return found.kind === "found" ? found.addresses : null;
 }
 
 /** The values of a service that other products have too. */
@@ -23,6 +32,6 @@ export function sheetOf(service: ServiceFacts, limits: { connectTimeoutMs: numbe
     kind: "service", name, address, port, serverNames, takesNoName, takesUnknownNames, mode, protocol, stampName, persistence, memberTls, memberHost, forwardedHeaders, sendProxy,
     scheduling: pool.scheduling, failsBack: pool.failsBack, healthCheck: pool.healthCheck, members: pool.members.map(({ name: member, host, port: memberPort, weight, maxConnections, state }) => ({ name: member, host, port: memberPort, weight, maxConnections, state })),
     clientCertificate: service.clientCertificate.demand, acceptsProxy: service.acceptProxy.kind === "required", certificates: service.certificates.map((certificate) => certificate.name),
-    connectTimeoutMs: limits.connectTimeoutMs, idleTimeoutMs: limits.idleTimeoutMs,
+    connectTimeoutMs: limits.connectTimeoutMs, idleTimeoutMs: limits.idleTimeoutMs, resolvesTo: null,
   };
 }

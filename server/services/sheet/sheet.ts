@@ -32,6 +32,8 @@ export type Sheet = {
   idleTimeoutMs: number;
   /** Names of the certificates to present. */
   certificates: string[];
+  /** Where the clients' name leads now, as the console resolves it; null: not asked, or no such name. */
+  resolvesTo: string[] | null;
 };
 
 export type Rendered = { text: string; notes: string[] };
