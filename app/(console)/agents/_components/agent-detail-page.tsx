@@ -36,6 +36,18 @@ function AgentDetail({ agent }: { agent: Agent }) {
       <div className="flex flex-col gap-3">
         <AgentSentence agent={agent} />
         {agent.clockSkewMs !== null && Math.abs(agent.clockSkewMs) > 300_000 && <Notice tone="warn" title={`Its clock differs from the console's by ${duration(Math.abs(agent.clockSkewMs))}.`}>Certificates are judged by it; correct the clock of this computer.</Notice>}
+        {agent.diagnoses.map((diagnosis) => (
+          <Notice key={`${diagnosis.gateway.id} ${diagnosis.seen}`} tone="fault" title={`A certificate proxy answered in place of gateway ${diagnosis.gateway.name}.`}>
+            <Facts
+              items={[
+                { label: "This agent met", value: <code className="font-mono text-[12px] break-all">{diagnosis.seen}</code> },
+                { label: "The gateway presents", value: <code className="font-mono text-[12px] break-all">{diagnosis.own ?? "not reported yet"}</code> },
+                { label: "Last met", value: <Time at={diagnosis.at} /> },
+              ]}
+            />
+            {diagnosis.cure}
+          </Notice>
+        ))}
       </div>
       <Columns
         main={
