@@ -11,6 +11,8 @@ import { loadIdentity } from "./identity/store.ts";
 
 const runFile = z.object({ pid: z.number().int(), host: z.string(), port: z.number().int() });
 const askTimeoutMs = 2_000;
+/** Failing members that the status names. */
+const membersShown = 20;
 
 /** The running gateway of this state directory, or undefined when none answers. */
 export async function askRunning(stateDir: string): Promise<{ pid: number; view: AdminView } | undefined> {
@@ -47,11 +49,19 @@ function describe({ pid, view }: { pid: number; view: AdminView }): string {
     `Engines       ${status.engines.map((engine) => `${engine.index} ${engine.state} on ${engine.runtime}`).join(", ")}`,
     ...status.servers.map((server) => `Server        ${server.address}: ${server.isReachable ? "reachable" : server.detail}`),
     ...view.services.map((service) => `Service       ${service.name} on ${service.address} port ${service.port}: ${service.connections} connections open, ${service.opened} opened, ${service.refused} refused`),
-    ...view.members.map((member) => `Member        ${member.pool}: ${member.cause}`),
+    ...memberLines(view.members),
     `Log lines     ${view.logForwarding}`,
     ...view.notes.map((note) => `Note          ${note}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** How many members work, and those that do not with their causes. */
+function memberLines(members: AdminView["members"]): string[] {
+  if (members.length === 0) return [];
+  const failing = members.filter((member) => member.state === "down" || member.state === "next-hop");
+  const more = failing.length > membersShown ? [`Member        and ${failing.length - membersShown} more; the console lists them all`] : [];
+  return [`Members       ${members.filter((member) => member.state === "up").length} of ${members.length} up`, ...failing.slice(0, membersShown).map((member) => `Member        ${member.pool}: ${member.cause}`), ...more];
 }
 
 /** Prints the SHA-256 fingerprint of what the listener presents, from the running gateway or from disk. */
