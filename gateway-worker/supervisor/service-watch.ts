@@ -54,7 +54,7 @@ export class ServiceWatch {
     const pools = snapshot.pools.filter((pool) => used.has(pool.id));
     const members = new Set(snapshot.pools.flatMap((pool) => pool.members.map((member) => member.id)));
     this.#sticky.keepOnly(new Set(snapshot.virtualServices.map((service) => service.id)), members);
-    this.#health.watch(pools, { anchorsPem: snapshot.clientTrustAnchorsPem });
+    this.#health.watch(pools, { anchorsPem: snapshot.clientTrustAnchorsPem, services });
     this.#states = new Map([...this.#states].filter(([id]) => members.has(id)));
     this.#verdicts.configure({ pools });
   }
