@@ -123,6 +123,49 @@ describe("a member's health", () => {
   });
 });
 
+describe("a mail proxy whose next hop is gone", () => {
+  it("is shown as up with its next hop down, and takes mail on unless the pool says otherwise [S3-17] [S3-18] [N6]", { timeout: 60_000 }, async () => {
+    const startMta = async (port?: number): Promise<CountingServer> => await countingServer((socket) => {
+      socket.write("220 mta ESMTP\r\n");
+      socket.on("data", (line: Buffer) => socket.write(line.toString().toUpperCase().startsWith("QUIT") ? "221 bye\r\n" : "250 mta\r\n"));
+    }, port === undefined ? {} : { port });
+    let mta = await startMta();
+    const front = await countingServer((socket) => {
+      const onwards = net.connect({ host: "127.0.0.1", port: mta.port });
+      onwards.on("error", () => socket.destroy()).on("close", () => socket.destroy());
+      socket.on("close", () => onwards.destroy());
+      socket.pipe(onwards).pipe(socket);
+    });
+    members.set("front", front);
+    const check = { kind: "smtp", intervalMs: 500, timeoutMs: 400, rise: 1, fall: 2, nextHop: { host: "127.0.0.1", port: mta.port } };
+    const service = await makeService({ front: front.port }, { pool: { healthCheck: check } });
+    const member = service.memberIds.get("front");
+    await until(async () => (await stateOf(member)) === "up", "both are up");
+    expect(await visit(service.port)).toBe("220 mta ESMTP");
+    await mta.close();
+    await until(async () => (await stateOf(member)) === "next-hop", "the cause is found", 10_000);
+    const [event] = await bench.db.memberHealthEvent.findMany({ where: { memberId: member ?? "" }, orderBy: { id: "desc" }, take: 1 });
+    expect(event).toMatchObject({ before: "up", state: "next-hop", cause: expect.stringMatching(/^front: up; next hop 127\.0\.0\.1:\d+ /) as string });
+    const before = front.accepted;
+    await until(async () => {
+      await visit(service.port);
+      return (await bench.db.serviceLoad.findFirst({ where: { serviceId: service.id } }))?.load !== undefined && front.accepted > before;
+    }, "it is given mail all the same");
+    await bench.db.pool.update({ where: { id: service.poolId }, data: { healthCheck: { ...check, nextHop: { ...check.nextHop, takesMemberOut: true } } } });
+    await bench.bump(gateway.id);
+    await applied();
+    const refused = async (): Promise<number> => ((await bench.db.serviceLoad.findFirst({ where: { serviceId: service.id } }))?.load as { refused?: number } | undefined)?.refused ?? 0;
+    await until(async () => {
+      await visit(service.port);
+      return (await refused()) > 0;
+    }, "now it is taken out", 10_000);
+    mta = await startMta(mta.port);
+    await until(async () => (await stateOf(member)) === "up", "it is up again", 10_000);
+    expect(await visit(service.port)).toBe("220 mta ESMTP");
+    await mta.close();
+  });
+});
+
 describe("a service made in the console", () => {
   it("serves through an enrolled gateway at once, goes over to the next member when one is down, and its numbers come back [S2-15] [S3-64] [N7]", { timeout: 60_000 }, async () => {
     const service = await makeService({ first: await startMember("first"), second: await startMember("second") });
