@@ -49,4 +49,35 @@ describe("a virtual service", () => {
     await expectRefusal(api.pool.get({ id: detail.pool.id }), "not-found");
     await expectRefusal(api.pool.get({ id: randomUUID() }), "not-found");
   });
+
+  it("reaches the gateway with every setting as it was made, certificates in their order, and again after a change [S2-06] [S2-19] [S3-43]", async () => {
+    const own = (await api.gateway.create({ name: named("Edge"), publicNames: ["edge.example.com"], listeners: [{ port: 443, acceptProxy: { kind: "required", sources: ["10.0.0.0/8"] } }] })).id;
+    const certificates = await Promise.all(["first", "second"].map(async (name) => (await api.certificate.issueForService({ name: named(name), names: [`${name}.example.com`] })).id));
+    const settings = {
+      name: named("Everything"), isEnabled: true, address: "10.0.0.5", port: 8443, serverNames: ["first.example.com", "*.second.example.com"], takesNoName: true, takesUnknownNames: true, mode: "tls-reencrypt", protocol: "http", stampName: "first.example.com",
+      persistence: { kind: "cookie-insert", cookieName: "node", lifetimeSeconds: 600, sameSite: "strict", endsWithCookie: "JSESSIONID", exceptions: [{ name: "enrolment", match: { pathPrefix: "/enrol", userAgentContains: "PGP Desktop/", versionBelow: "10.5.1" }, use: "cookie-prefix", cookieName: "JSESSIONID" }] },
+      clientCertificate: { demand: "optional", anchorsPem: ["anchor"], forwards: true }, memberTls: { verify: { kind: "pinned", fingerprints: ["c".repeat(64)] }, serverName: { kind: "fixed", name: "inside.example.com" } },
+      memberHost: { kind: "member" }, memberHttp: "2", forwardedHeaders: "both", acceptProxy: { kind: "required", sources: ["10.1.0.0/16"] }, sendProxy: "v2",
+    } as const;
+    const pool = {
+      name: named("Everything pool"), scheduling: "weighted-round-robin", failsBack: false, isSessionBound: true, passiveCheck: null,
+      healthCheck: { kind: "http", intervalMs: 7_000, timeoutMs: 2_000, rise: 1, fall: 2, jitterPercent: 5, port: 8080, verify: "off", anchorsPem: [], serverName: "inside.example.com", daysLeftMin: 5, isTls: true, method: "HEAD", path: "/up", hostHeader: "inside.example.com", statusFrom: 200, statusTo: 204, bodyContains: null },
+      members: [{ name: "a", host: "a.corp.example", port: 8443, weight: 10, maxConnections: 50, state: "enabled" }, { name: "b", host: "2001:db8:0:0:0:0:0:5", port: 443, weight: 0, maxConnections: null, state: "drain" }],
+    } as const;
+    const { serverNames, persistence, ...rest } = settings;
+    const made = { ...rest, serverNames: [...serverNames], persistence: { ...persistence, exceptions: [...persistence.exceptions] } };
+    const input = { ...made, clientCertificate: { ...made.clientCertificate, anchorsPem: ["anchor"] }, memberTls: { ...made.memberTls, verify: { kind: "pinned" as const, fingerprints: ["c".repeat(64)] } }, acceptProxy: { kind: "required" as const, sources: ["10.1.0.0/16"] } };
+    const { id } = await api.virtualService.create({ ...input, gatewayIds: [own], certificateIds: certificates, limits: { idleTimeoutMs: 60_000 }, pool: { ...pool, healthCheck: { ...pool.healthCheck, anchorsPem: [] }, members: [...pool.members] } });
+    const built = await snapshotOf(own);
+    expect(built.format).toBe(2);
+    expect(built.listeners[0]?.acceptProxy).toEqual({ kind: "required", sources: ["10.0.0.0/8"] });
+    expect(built.virtualServices[0]).toMatchObject(settings);
+    expect(built.virtualServices[0]?.limits).toMatchObject({ idleTimeoutMs: 60_000, handshakeTimeoutMs: 8_000 });
+    expect(built.pools[0]).toMatchObject(pool);
+    const detail = await api.virtualService.get({ id });
+    expect(detail).toMatchObject(settings);
+    expect(built.virtualServices[0]?.certificates.map((certificate) => certificate.fingerprint)).toEqual(detail.certificates.map((certificate) => certificate.fingerprint));
+    await api.virtualService.update({ ...input, id, version: 0, poolId: detail.pool.id, gatewayIds: [own], certificateIds: certificates.toReversed() });
+    expect((await snapshotOf(own)).virtualServices[0]?.certificates.map((certificate) => certificate.fingerprint)).toEqual(detail.certificates.map((certificate) => certificate.fingerprint).toReversed());
+  });
 });
