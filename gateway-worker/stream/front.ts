@@ -22,6 +22,7 @@ export function planFront(compiled: CompiledFront, services: ReadonlyMap<string,
 /** Connections held between bind and commit, when the port already serves through other engines. */
 const earlyMax = 256;
 const backlog = 4_096;
+const keepAliveMs = 60_000;
 
 export class Front {
   plan: FrontPlan;
@@ -33,7 +34,7 @@ export class Front {
   constructor(plan: FrontPlan, accepted: (front: Front, raw: net.Socket) => void) {
     this.plan = plan;
     this.#accepted = accepted;
-    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => this.#take(raw));
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }, (raw) => this.#take(raw));
   }
 
   get isClosed(): boolean {

@@ -4,8 +4,18 @@ import { endsTls } from "../../contract/virtual-service.ts";
 import type { CompiledService } from "../runtime/service-plan.ts";
 import { Terminator } from "./terminator.ts";
 
-/** Totals since the engine's start, except `connections`. */
-export type ServiceTotals = { connections: number; opened: number; refused: number; bytesUp: number; bytesDown: number };
+/** Totals since the engine's start, except `connections`. `isReported`: nothing moved since the last report. */
+export type ServiceTotals = { connections: number; opened: number; refused: number; bytesUp: number; bytesDown: number; isReported: boolean };
+
+export function newTotals(): ServiceTotals {
+  return { connections: 0, opened: 0, refused: 0, bytesUp: 0, bytesDown: 0, isReported: false };
+}
+
+/** Counts, and remembers that there is something to report. A member's numbers move only when one of these does. */
+export function count(live: LiveService, what: "connections" | "opened" | "refused", by: number): void {
+  live.totals[what] += by;
+  live.totals.isReported = false;
+}
 
 export type LiveService = {
   readonly compiled: CompiledService;

@@ -9,7 +9,7 @@ import type { ProxyHeader } from "../net/proxy-protocol.ts";
 
 export type OpeningStep =
   | { kind: "incomplete" }
-  | { kind: "refused"; code: RefusalCode; detail: string }
+  | { kind: "refused"; code: RefusalCode; detail: string; /** What came begins like TLS, so an alert is understood. */ isTls: boolean }
   /** The header is read; call again for what follows it. */
   | { kind: "header"; header: ProxyHeader }
   | { kind: "done"; serverName: string | null; bytes: Buffer };
@@ -41,14 +41,14 @@ export class Opening {
     if (this.#bytes.length === 0) return { kind: "incomplete" };
     const hello = readClientHello(this.#bytes);
     if (hello.kind === "incomplete") return hello;
-    if (hello.kind === "refused") return { kind: "refused", code: "client-hello-malformed", detail: hello.detail };
+    if (hello.kind === "refused") return { kind: "refused", code: "client-hello-malformed", detail: hello.detail, isTls: this.#bytes[0] === 0x16 };
     return { kind: "done", serverName: hello.serverName, bytes: this.#bytes };
   }
 
   #header(): OpeningStep {
     const header = readProxyHeader(this.#bytes);
     if (header.kind === "incomplete") return header;
-    if (header.kind === "refused") return { kind: "refused", code: claimsProxy(this.#bytes) ? "proxy-header-invalid" : "proxy-header-missing", detail: header.detail };
+    if (header.kind === "refused") return { kind: "refused", code: claimsProxy(this.#bytes) ? "proxy-header-invalid" : "proxy-header-missing", detail: header.detail, isTls: false };
     this.#wantsHeader = false;
     this.#bytes = this.#bytes.subarray(header.length);
     return { kind: "header", header };

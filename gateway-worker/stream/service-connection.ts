@@ -26,7 +26,7 @@ import { printable } from "./connect-head.ts";
 import type { Engine } from "./engine.ts";
 import type { FrontPlan } from "./front.ts";
 import { connectHttpEngine } from "./hand-over.ts";
-import { terminatorFor } from "./live-service.ts";
+import { count, terminatorFor } from "./live-service.ts";
 import type { LiveService } from "./live-service.ts";
 import { alertRecord, Opening } from "./opening.ts";
 import { endpointText, localEndpoint } from "./peer-address.ts";
@@ -38,7 +38,6 @@ type Phase = "opening" | "handshake" | "dial" | "stream" | "over";
 
 /** Members tried for one client, the first included. */
 const triesMax = 3;
-const keepAliveMs = 60_000;
 const nothing: Buffer = Buffer.alloc(0);
 
 export class ServiceConnection implements Timed, SpliceOwner, Terminated {
@@ -51,9 +50,10 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
   readonly #opening: Opening;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   #phase: Phase = "opening";
-  /** The client, and where it connected to; a believed PROXY header replaces both. */
+  /** The client; a believed PROXY header replaces it. */
   #source: Endpoint;
-  #destination: Endpoint;
+  /** Where the balancer says the client connected to. */
+  #toldDestination: Endpoint | null = null;
   /** The address that unfinished handshakes are counted by, until the opening is over; null while a balancer has not named it. */
   #countedAs: string | null;
   #isPending = true;
@@ -73,14 +73,11 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     this.#raw = raw;
     this.#socket = raw;
     this.#source = peer;
-    this.#destination = localEndpoint(raw);
     this.#countedAs = front.isBalancer ? null : peer.address;
     this.#opening = new Opening({ header: front.isBalancer !== null, hello: front.compiled.table.kind === "tls" });
     this.#acceptedMs = engine.wheel.nowMs;
     this.deadlineMs = engine.wheel.nowMs + front.compiled.handshakeTimeoutMs;
     raw.on("error", () => this.#failed(raw)).on("close", () => this.#closed());
-    raw.setNoDelay(true);
-    raw.setKeepAlive(true, keepAliveMs);
     engine.wheel.add(this);
   }
 
@@ -157,6 +154,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     if (totals) {
       if (isUp) totals.bytesUp += length;
       else totals.bytesDown += length;
+      totals.isReported = false;
     }
     this.#lastByteMs = this.#engine.wheel.nowMs;
   }
@@ -168,6 +166,11 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
 
   onSpliceEnd(): void {
     this.#finish();
+  }
+
+  /** Where the client connected to. */
+  get #destination(): Endpoint {
+    return this.#toldDestination ?? localEndpoint(this.#raw);
   }
 
   get #handshakeTimeoutMs(): number {
@@ -189,7 +192,8 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     if (step.kind === "incomplete" || step.kind === "header") return;
     this.#raw.pause().off("data", this.#onData).off("end", this.#onOpeningEnd);
     if (step.kind === "refused") {
-      if (step.code === "client-hello-malformed") this.#raw.end(alertRecord("decode_error"));
+      // Whoever speaks no TLS at all gets no byte: nothing here answers plain HTTP (S0-02).
+      if (step.isTls) this.#raw.end(alertRecord("decode_error"));
       this.#refuse(step.code, step.detail);
     } else this.#route(step.serverName, step.bytes);
   }
@@ -202,7 +206,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
   /** Takes the balancer's word for who the client is. False: that client has too many unfinished handshakes and is gone. */
   #named(header: ProxyHeader): boolean {
     this.#source = header.source ?? this.#source;
-    this.#destination = header.destination ?? this.#destination;
+    this.#toldDestination = header.destination;
     const { admission } = this.#engine;
     if (!admission.named(this.#source.address, this.#engine.services.limits)) {
       this.#refuse("source-limit", `more than ${this.#engine.services.limits.handshakesPerSourceMax} unfinished handshakes from this address`);
@@ -226,12 +230,12 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
       return;
     }
     if (this.#engine.services.isFull(live) || this.#engine.admission.isOver(this.#engine.services.limits)) {
-      live.totals.refused += 1;
+      count(live, "refused", 1);
       this.#refuse("gateway-full", `service ${live.service.name} is at its limit of ${live.service.limits.connectionsMax} connections, or the gateway at its own`);
       return;
     }
     this.#live = live;
-    live.totals.connections += 1;
+    count(live, "connections", 1);
     if (endsTls(live.service.mode)) this.#terminate(live, bytes);
     else this.#forward(live, bytes);
   }
@@ -267,7 +271,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     const { service } = live;
     const failed = new Set<string>();
     let last: { code: RefusalCode; detail: string } | undefined;
-    while (failed.size < triesMax) {
+    while (failed.size < triesMax && !this.#raw.destroyed) {
       const picked = services.pools.pick({ service, source: this.#source.address, ...(failed.size > 0 ? { exclude: failed } : {}), nowMs: Date.now() });
       if (picked.kind === "none") {
         last ??= { code: picked.code, detail: `service ${service.name}: ${picked.detail}` };
@@ -314,7 +318,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
 
   #connected(live: LiveService, server: Pick<MemberSocket, "socket" | "raw">, early: Buffer): void {
     this.#phase = "stream";
-    live.totals.opened += 1;
+    count(live, "opened", 1);
     this.#lastByteMs = this.#engine.wheel.nowMs;
     this.#setDeadline(live.service.limits.idleTimeoutMs);
     if (early.length > 0) {
@@ -353,7 +357,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
   /** Records the refusal and closes; before TLS is ended there is no way to say why but an alert, which the caller has sent. */
   #refuse(code: RefusalCode, detail: string): void {
     if (this.#phase === "over") return;
-    if (this.#live) this.#live.totals.refused += 1;
+    if (this.#live) count(this.#live, "refused", 1);
     this.#engine.refuse({
       code,
       detail: printable(detail).slice(0, 500),
@@ -391,7 +395,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     this.#phase = "over";
     this.deadlineMs = Infinity;
     this.#engine.wheel.remove(this);
-    if (this.#live) this.#live.totals.connections -= 1;
+    if (this.#live) count(this.#live, "connections", -1);
     if (this.#socket !== this.#raw) this.#socket.destroy();
     this.#destroyRaw();
     this.#engine.leave(this);

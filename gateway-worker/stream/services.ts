@@ -17,7 +17,7 @@ import type { AdmissionLimits } from "./admission.ts";
 import type { Engine } from "./engine.ts";
 import { Front, planFront } from "./front.ts";
 import type { FrontPlan } from "./front.ts";
-import { makeLive } from "./live-service.ts";
+import { makeLive, newTotals } from "./live-service.ts";
 import type { LiveService, ServiceTotals, TerminatorCache } from "./live-service.ts";
 import { endpointText, peerEndpoint } from "./peer-address.ts";
 import { ServiceConnection } from "./service-connection.ts";
@@ -65,6 +65,8 @@ export class Services {
     if (!plan) return;
     this.#plan = undefined;
     this.#totals = plan.totals;
+    // Members may have come or gone.
+    for (const totals of plan.totals.values()) totals.isReported = false;
     this.#terminators = plan.terminators;
     this.httpSocket = plan.httpSocket;
     this.dialer.useAnchors(plan.compiled.anchorsPem);
@@ -124,10 +126,16 @@ export class Services {
     return live.totals.connections >= this.#engine.admission.shareOf(live.service.limits.connectionsMax);
   }
 
+  /** Services whose numbers did not move since the last report are left out. */
   takeReport(): Pick<EngineReport, "services" | "dials" | "sticky"> {
-    const members = new Map(this.pools.loads().map((load) => [load.serviceId, load.members]));
-    const services: ServiceLoad[] = Array.from(this.#totals, ([serviceId, totals]) => ({ serviceId, ...totals, requests: 0, responses: [0, 0, 0, 0, 0], members: members.get(serviceId) ?? [] }));
-    return { services: services.slice(0, 500), dials: this.pools.takeDials().slice(0, 5_000), sticky: this.pools.takeSticky() };
+    const moved = [...this.#totals].filter(([, totals]) => !totals.isReported).slice(0, 500);
+    const members = new Map(moved.length === 0 ? [] : this.pools.loads().map((load) => [load.serviceId, load.members]));
+    const services: ServiceLoad[] = moved.map(([serviceId, totals]) => {
+      totals.isReported = true;
+      const { connections, opened, refused, bytesUp, bytesDown } = totals;
+      return { serviceId, connections, opened, refused, requests: 0, responses: [0, 0, 0, 0, 0], bytesUp, bytesDown, members: members.get(serviceId) ?? [] };
+    });
+    return { services, dials: this.pools.takeDials().slice(0, 5_000), sticky: this.pools.takeSticky() };
   }
 
   async #prepareFront(plan: Plan, compiled: CompiledFront): Promise<SnapshotProblem[]> {
@@ -135,7 +143,7 @@ export class Services {
     const problems: SnapshotProblem[] = [];
     for (const one of compiled.services.values()) {
       const { id, name } = one.service;
-      const totals = this.#totals.get(id) ?? { connections: 0, opened: 0, refused: 0, bytesUp: 0, bytesDown: 0 };
+      const totals = this.#totals.get(id) ?? newTotals();
       plan.totals.set(id, totals);
       try {
         services.set(id, makeLive(one, totals, { known: this.#terminators, next: plan.terminators }));

@@ -119,6 +119,25 @@ describe.each(runtimes)("PROXY protocol, on %s", (runtime) => {
     expect(member.accepted).toBe(0);
   });
 
+  it("lets nobody but the balancer open a handshake with a tunnel listener that expects headers [T26] [S0-01]", async () => {
+    const tunnel = keep(await GatewayBench.start({ runtime, limits: { handshakeTimeoutMs: 500 } }));
+    tunnel.listener.acceptProxy = balancer;
+    await tunnel.applied();
+    const agent = await tunnel.agent();
+    for (const [bytes, code] of [[Buffer.from("\x16\x03\x01\x00\x05hello"), "proxy-header-missing"], [Buffer.from("PROXY NONSENSE\r\n"), "proxy-header-invalid"], [Buffer.from("PROXY TCP4 198.51."), "proxy-header-missing"]] as const) {
+      const before = tunnel.refusals.length;
+      const socket = await tcpTo(tunnel.listener.port);
+      socket.write(bytes);
+      expect(await readAll(socket)).toHaveLength(0);
+      await tunnel.refusal(code, before);
+    }
+    await expect(tunnel.tls(agent)).rejects.toThrow();
+    // Back to direct connections, and to another list, without a restart.
+    tunnel.listener.acceptProxy = { kind: "off" };
+    await tunnel.applied();
+    expect((await tunnel.connect(agent, "nowhere.internal:1")).status).toBe(403);
+  });
+
   it("takes bytes that look like a header for payload where the service expects none [T26]", async () => {
     const member = await recorder();
     const { service } = await serve(bench, [member], "tcp");

@@ -155,7 +155,7 @@ describe.each(runtimes)("changes of live services, on %s", (runtime) => {
     expect(heads[0]).toMatchObject({ kind: "hand-over", handOver: { source: { address: "127.0.0.1", port: localPort }, destination: { address: "127.0.0.1", port }, alpn: "h2", serverName: "mail.example.com", serviceId: service.id, isTls: true, clientCertificate: Buffer.from(clientCertificate.certificate.rawData).toString("base64") } });
     expect(await exchange(await tlsTo(port, { servername: "mail.example.com", ALPNProtocols: ["http/1.1"] }), "x")).toBe("x");
     expect(heads[1]).toMatchObject({ handOver: { alpn: "http/1.1", clientCertificate: null } });
-    await until(() => stream.services.takeReport().services[0]?.connections === 0, "both are over");
+    await until(() => stream.services.takeReport().services[0]?.connections === 0, "both are over", 3_000);
     await stream.drain(100);
     stream.wheel.close();
   });
