@@ -115,7 +115,8 @@ export const presetInput = z.strictObject({ preset: presetId, name: z.string().t
 export const presetReply = z.object({ service: z.strictObject({ ...serviceSettings.shape, poolId: z.uuid().optional(), pool: poolCreate.optional() }), reasons: z.array(z.object({ field: z.string(), sentence: z.string() })) });
 export const presetRows = z.array(z.object({ id: presetId, name: z.string(), sentence: z.string() }));
 
-export const sheetFormat = z.enum(["neutral", "haproxy", "nginx", "f5"]);
+/** `json`: the form that makes the service again, for import. */
+export const sheetFormat = z.enum(["neutral", "json", "haproxy", "nginx", "f5"]);
 export const sheetInput = z.strictObject({ id: z.uuid(), format: sheetFormat.default("neutral") });
 /** `text` is the settings sheet (Markdown) or the configuration; `notes` what the other product does differently. */
 export const sheetReply = z.object({ fileName: z.string(), text: z.string(), notes: z.array(z.string()), /** Versions this was tried with; empty: not tried here. */ triedWith: z.array(z.string()) });

@@ -13,7 +13,7 @@ export function addSheets(program: Command, shared: Shared): void {
       .command("sheet")
       .argument("<name-or-id>")
       .description(text)
-      .addOption(new Option("--format <format>", "neutral is Markdown").choices(sheetFormat.options).default("neutral"))
+      .addOption(new Option("--format <format>", "neutral is Markdown; json makes it again with create --from").choices(sheetFormat.options).default("neutral"))
       .action((name: string, options: { format: string }) => print({ tag, name, format: options.format }, shared));
   }
 }
@@ -25,5 +25,5 @@ async function print(what: { tag: string; name: string; format: string }, { scre
   if (isJson()) return printJson(screen, reply);
   screen.out(`${reply.text.trimEnd().split("\n").map(plain).join("\n")}\n`);
   for (const note of reply.notes) screen.err(`- ${plain(note)}\n`);
-  screen.err(reply.triedWith.length > 0 ? `Tried with ${reply.triedWith.join(", ")}.\n` : what.format === "neutral" ? "" : "Not tried here with the program itself.\n");
+  screen.err(reply.triedWith.length > 0 ? `Tried with ${reply.triedWith.join(", ")}.\n` : ["neutral", "json"].includes(what.format) ? "" : "Not tried here with the program itself.\n");
 }

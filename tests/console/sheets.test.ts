@@ -60,8 +60,8 @@ type Form = Partial<z.input<typeof serviceCreate>> & { pool: z.input<typeof serv
 
 async function create(form: Form): Promise<{ id: string; port: number }> {
   const port = form.port ?? (await freePort());
-  const name = `Service ${Math.random().toString(36).slice(2, 8)}`;
-  const { id } = await org.as("administrator").virtualService.create(serviceCreate.parse({ name, ...form, port, pool: { ...form.pool, name: `${name} servers` } }));
+  const name = form.name === undefined || form.name.startsWith("Service ") ? `Service ${Math.random().toString(36).slice(2, 8)}` : form.name;
+  const { id } = await org.as("administrator").virtualService.create(serviceCreate.parse({ ...form, name, port, pool: { ...form.pool, name: `${name} servers` } }));
   return { id, port };
 }
 
@@ -155,6 +155,17 @@ describe("settings sheets", () => {
     for (const words of [stampName, "reverse SSL = SSL bridging", "weighted least connections", "JSESSIONID", "HTTPS GET", "pgp01", "192.0.2.7:443", "verify_hostname"]) expect(text).toContain(words);
     expect(text).not.toMatch(/[^\\]<b>/);
     expect(triedWith).toEqual([]);
+  });
+
+  it("exports every form as JSON that makes the same service again [S2-18]", async () => {
+    for (const [what, form] of Object.entries(variety())) {
+      const { id } = await create(form);
+      const exported: unknown = JSON.parse((await serviceSheet(org.callerAs("auditor"), { id, format: "json" })).text);
+      const again = await create({ ...(exported as Form), ...(form.certificateIds ? { certificateIds: form.certificateIds } : {}) });
+      const second: unknown = JSON.parse((await serviceSheet(org.callerAs("auditor"), { id: again.id, format: "json" })).text);
+      const renamed = (value: unknown) => JSON.parse(JSON.stringify(value).replaceAll(/Service \w+( servers)?/g, "Service$1")) as object;
+      expect({ what, form: renamed(second) }).toEqual({ what, form: renamed(exported) });
+    }
   });
 
   it("says where the clients' name leads now and which record moves it to another member [S3-20] [S3-62]", async () => {

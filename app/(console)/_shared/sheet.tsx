@@ -7,7 +7,7 @@ import { CopyButton } from "@/app/_ui/copy.tsx";
 import { LoadError, Skeleton } from "@/app/_ui/notice.tsx";
 import { Section } from "@/app/_ui/page.tsx";
 
-export const sheetFormats = { neutral: "Settings sheet", haproxy: "HAProxy", nginx: "nginx", f5: "F5 BIG-IP" } as const;
+export const sheetFormats = { neutral: "Settings sheet", haproxy: "HAProxy", nginx: "nginx", f5: "F5 BIG-IP", json: "JSON for import" } as const;
 export type SheetFormat = keyof typeof sheetFormats;
 type Sheet = { fileName: string; text: string; notes: string[]; triedWith: string[] };
 

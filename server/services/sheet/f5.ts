@@ -29,7 +29,7 @@ function monitor(check: HealthCheck, id: string): string[] {
     case "tls":
       return [`create ltm monitor https ${id}_monitor defaults-from https ${timing}${port} send none recv none`];
     case "http":
-      return [`create ltm monitor ${check.isTls ? "https" : "http"} ${id}_monitor defaults-from ${check.isTls ? "https" : "http"} ${timing}${port} send ${quoted(`${check.method} ${check.path} HTTP/1.1\\r\\nHost: ${check.hostHeader ?? "localhost"}\\r\\nConnection: close\\r\\n\\r\\n`)} recv ${quoted(check.bodyContains ?? "HTTP/1\\.[01] [23]")}`];
+      return [`create ltm monitor ${check.isTls ? "https" : "http"} ${id}_monitor defaults-from ${check.isTls ? "https" : "http"} ${timing}${port} send ${quoted(`${check.method} ${literal(check.path)} HTTP/1.1\\r\\nHost: ${check.hostHeader ?? "localhost"}\\r\\nConnection: close\\r\\n\\r\\n`)} recv ${quoted(check.bodyContains === null ? "HTTP/1\\.[01] [23]" : literal(check.bodyContains))}`];
     case "smtp":
       return [`create ltm monitor smtp ${id}_monitor defaults-from smtp ${timing}${port} domain ${check.ehloName}`];
   }
@@ -97,7 +97,12 @@ function virtual(sheet: Sheet, id: string): string {
   return `create ltm virtual ${id} destination ${destination} ip-protocol tcp pool ${id}_pool profiles add { ${parts.join(" ")} } source-address-translation { type automap }${persist}`;
 }
 
-/** A tmsh word in double quotes. */
+/** A person's text for `quoted`: its backslashes are its own and must not take the escape from what follows them. */
+function literal(text: string): string {
+  return text.replaceAll("\\", "\\\\");
+}
+
+/** A tmsh word in double quotes. Backslashes are kept as escapes. */
 function quoted(text: string): string {
   return `"${comment(text).replace(/(["?[\]{}$])/g, "\\$1")}"`;
 }

@@ -5,7 +5,8 @@ import { ConsoleError, notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import type { GatewayFacts } from "../lint/facts.ts";
 import { gatewayColumns, gatewayFactsOf } from "../lint/service-rows.ts";
-import { renderSheet } from "./render.ts";
+import { formOfFront } from "./form.ts";
+import { renderForm, renderSheet } from "./render.ts";
 import type { Sheet, SheetMember } from "./sheet.ts";
 
 /** Longer than a tunnel's own idle limit (15 minutes), so that the gateway ends a silent tunnel and not the balancer. */
@@ -20,7 +21,8 @@ export async function gatewaySheet(caller: Caller, input: z.infer<typeof gateway
   if (!gateway) throw notFound("gateway", input.id);
   if (gateway.listeners.length === 0) throw new ConsoleError("input-invalid", `Gateway "${gateway.name}" has no tunnel listener; give it one first.`);
   const group = [gateway, ...gateways.filter((other) => other !== gateway && other.listeners.length > 0 && other.publicNames.some((name) => gateway.publicNames.includes(name)))].slice(0, gatewaysMax);
-  const reply = renderSheet(frontOf(gateway, group), input.format);
+  const front = frontOf(gateway, group);
+  const reply = input.format === "json" ? renderForm(front.name, formOfFront(front)) : renderSheet(front, input.format);
   return { ...reply, notes: [...notesOf(gateway, group), ...reply.notes] };
 }
 

@@ -34,7 +34,7 @@ function frontend(sheet: Sheet, id: string, exceptions: readonly Exception[]): s
     ...(sheet.mode === "tls-passthrough" ? ["    tcp-request inspect-delay 8s", "    tcp-request content reject unless { req.ssl_hello_type 1 }"] : []),
     ...nameRules(sheet),
     ...(sheet.protocol === "http" ? forwarded(sheet) : []),
-    ...exceptions.map((exception, index) => `    use_backend ${id}-exception-${index + 1}${conditionOf(exception)}`),
+    ...exceptions.flatMap((exception, index) => exceptionRules(exception, id, index + 1)),
     `    default_backend ${id}`,
   ];
 }
@@ -60,9 +60,13 @@ function forwarded(sheet: Sheet): string[] {
   ];
 }
 
-function conditionOf({ match }: Exception): string {
-  const parts = [match.pathPrefix === null ? [] : [`{ path_beg ${quoted(match.pathPrefix)} }`], match.userAgentContains === null ? [] : [`{ req.hdr(User-Agent) -m sub -i ${quoted(match.userAgentContains)} }`]].flat();
-  return ` if ${parts.join(" ")}`;
+/** Named ACLs: in an anonymous one a person's "}" would end the condition. */
+function exceptionRules({ match }: Exception, id: string, number: number): string[] {
+  const acls = [
+    ...(match.pathPrefix === null ? [] : [{ name: `exception_${number}_path`, test: `path_beg -- ${quoted(match.pathPrefix)}` }]),
+    ...(match.userAgentContains === null ? [] : [{ name: `exception_${number}_agent`, test: `req.hdr(User-Agent) -m sub -i -- ${quoted(match.userAgentContains)}` }]),
+  ];
+  return [...acls.map(({ name, test }) => `    acl ${name} ${test}`), `    use_backend ${id}-exception-${number} if ${acls.map(({ name }) => name).join(" ")}`];
 }
 
 function backend(sheet: Sheet, id: string, exception: Exception | null): string[] {

@@ -7,14 +7,17 @@ import type { Caller } from "../caller.ts";
 import type { ServiceFacts } from "../lint/facts.ts";
 import { serviceColumns, serviceFactsOf } from "../lint/service-rows.ts";
 import { addressesOf } from "../probe/addresses.ts";
-import { renderSheet } from "./render.ts";
+import { formOfService, ownLimits } from "./form.ts";
+import { renderForm, renderSheet } from "./render.ts";
 import type { Sheet } from "./sheet.ts";
 
 export async function serviceSheet(caller: Caller, input: z.infer<typeof sheetInput>): Promise<z.infer<typeof sheetReply>> {
   const row = await caller.db.virtualService.findFirst({ where: { id: input.id, organisationId: caller.organisationId }, select: { ...serviceColumns, limits: true } });
   if (!row) throw notFound("virtual service", input.id);
   const { limits, ...rest } = row;
-  const sheet = sheetOf(serviceFactsOf(rest, []), serviceLimits.parse(limits ?? {}));
+  const service = serviceFactsOf(rest, []);
+  if (input.format === "json") return renderForm(service.name, formOfService(service, ownLimits(limits)));
+  const sheet = sheetOf(service, serviceLimits.parse(limits ?? {}));
   return renderSheet(input.format === "neutral" ? { ...sheet, resolvesTo: await resolved(sheet.stampName) } : sheet, input.format);
 }
 
