@@ -156,8 +156,10 @@ export class StreamListener {
   }
 
   #failed(error: Error, socket: tls.TLSSocket): void {
-    this.#connectionOf(socket)?.handshakeFailed(error);
+    const connection = this.#connectionOf(socket);
+    // Before the socket beneath is (net/close.ts).
     socket.destroy();
+    connection?.handshakeFailed(error);
   }
 
   #connectionOf(socket: tls.TLSSocket): Connection | undefined {

@@ -54,8 +54,10 @@ export class Terminator {
   }
 
   #failed(error: Error, socket: tls.TLSSocket): void {
-    this.#claim(socket)?.handshakeFailed(error);
+    const whose = this.#claim(socket);
+    // Before the socket beneath is (net/close.ts).
     socket.destroy();
+    whose?.handshakeFailed(error);
   }
 
   #claim(socket: net.Socket): Terminated | undefined {

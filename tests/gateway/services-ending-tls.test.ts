@@ -211,6 +211,31 @@ describe.each(runtimes)("services that end TLS, on %s", (runtime) => {
       expect((await bench.refusal("member-certificate")).detail).toBeTruthy();
     });
 
+    it("outlives clients and members that reset at any moment, and holds nothing of them [T30] [H1] [T09]", async () => {
+      const member = keep(await tlsMember(await memberCa.issue({ dns: ["mail.example.com"], usage: ["server"] }), { serve: (socket) => void socket.on("data", () => socket.write("answer")) }));
+      const nasty = setInterval(() => {
+        for (const socket of member.open) if (Math.random() < 0.3) socket.resetAndDestroy();
+      }, 3);
+      const pid = bench.enginePid();
+      const { service } = await serve(bench, [member], "tls-reencrypt", { certificates: [certificateOf(mail)], memberTls: { verify: { kind: "anchors", anchorsPem: [memberCa.certPem], name: null } }, pool: { passiveCheck: null } });
+      const before = bench.descriptors();
+      const once = async (index: number): Promise<void> => {
+        const raw = await tcpTo(service.port).catch(() => undefined);
+        if (!raw) return;
+        const over = new Promise<void>((resolve) => void raw.once("close", () => resolve()));
+        const client = tls.connect({ socket: raw, servername: "mail.example.com", rejectUnauthorized: false }).on("error", () => {});
+        client.write("hello");
+        setTimeout(() => (index % 3 === 0 ? raw.resetAndDestroy() : index % 3 === 1 ? raw.end(Buffer.from("16030300ff00", "hex")) : client.destroy()), (index * 7) % 23);
+        setTimeout(() => raw.destroy(), 300);
+        await over;
+      };
+      for (let wave = 0; wave < 12; wave += 1) await Promise.all(Array.from({ length: 50 }, async (_, index) => await once(wave * 50 + index)));
+      clearInterval(nasty);
+      await until(() => bench.group.loads().find(({ serviceId }) => serviceId === service.id)?.connections === 0, "no connection is left");
+      expect(bench.enginePid()).toBe(pid);
+      await until(() => bench.descriptors() <= before + 8, "no descriptor is left");
+    }, 60_000);
+
     it("names a member that speaks no TLS, never answers or is not there [T30]", async () => {
       const plain = keep(await countingServer((socket) => void socket.end("220 no TLS here\r\n")));
       const mute = keep(await countingServer(() => {}));
