@@ -56,7 +56,7 @@ export class ClientConnection {
     this.engine.counts.requested(service.id);
     const exchange = new Exchange({ connection: this, service, ...options });
     this.#exchanges.add(exchange);
-    if (!hostMatches(service, this.facts, options.head.authority)) exchange.refuse("http-name-mismatch", `the request names ${options.head.authority ?? "no host"}`);
+    if (!hostMatches(service, this.facts, options.head.authority, this.engine.frontOf(service))) exchange.refuse("http-name-mismatch", `the request names ${options.head.authority ?? "no host"}`);
     else exchange.start();
     return exchange;
   }

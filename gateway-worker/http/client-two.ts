@@ -87,12 +87,12 @@ export class ClientTwo {
     clearTimeout(this.#idleTimer);
     stream.on("error", () => undefined);
     if (this.#hasFlooded) return stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
-    stream.once("close", () => this.#ended(stream));
     this.#gauge.credit(headBytesMax);
     const pseudo = new Map<string, string>();
     for (let index = 0; index < raw.length && raw[index]?.startsWith(":"); index += 2) pseudo.set(raw[index] ?? "", raw[index + 1] ?? "");
     const verdict = judgeTwo({ method: pseudo.get(":method") ?? "", path: pseudo.get(":path") ?? "", authority: pseudo.get(":authority"), scheme: pseudo.get(":scheme") ?? "", fields: withoutPseudo(raw), endsStream: (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0 });
     const side = new TwoSide(stream, (bytes) => this.#gauge.credit(bytes));
+    stream.once("close", () => this.#ended(stream, side.wasCut));
     if (verdict.kind === "refused") {
       this.#connection.refused(verdict.code, verdict.detail);
       return side.refuse(verdict.code, this.#connection.id, verdict.status);
@@ -100,9 +100,9 @@ export class ClientTwo {
     this.#connection.run({ head: verdict.head, side, upgrade: null });
   }
 
-  /** A stream that the client reset before our response was through counts; one that we finished does not. */
-  #ended(stream: http2.ServerHttp2Stream): void {
-    if (stream.aborted || (stream.rstCode !== NGHTTP2_NO_ERROR && !stream.writableFinished)) this.#gauge.count("reset");
+  /** A stream that the client reset before our response was through counts; one that we finished or cut ourselves does not. */
+  #ended(stream: http2.ServerHttp2Stream, wasCut: boolean): void {
+    if (!wasCut && (stream.aborted || (stream.rstCode !== NGHTTP2_NO_ERROR && !stream.writableFinished))) this.#gauge.count("reset");
     if (this.#connection.requests === 0) this.#watchIdle(Math.min(this.#connection.service.limits.idleTimeoutMs, keepAliveMaxMs));
   }
 
@@ -134,6 +134,8 @@ export class ClientTwo {
 
 class TwoSide implements ClientSide {
   readonly #stream: http2.ServerHttp2Stream;
+  /** We ended it, not the client. */
+  wasCut = false;
   #trailers: RawFields = [];
   #ours: RawFields = [];
 
@@ -190,6 +192,7 @@ class TwoSide implements ClientSide {
   }
 
   cut(): void {
+    this.wasCut = true;
     if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_INTERNAL_ERROR);
   }
 

@@ -14,6 +14,8 @@ import type { HandOver } from "../engine-hand-over.ts";
 import { DeadlineWheel } from "../net/deadline.ts";
 import { RefusalQueue } from "../observe/refusals.ts";
 import { PoolTable } from "../pools/pool-table.ts";
+import { buildFronts, frontKey } from "../routing/services.ts";
+import type { Front } from "../routing/services.ts";
 import { MemberDialer } from "../upstream/member-tls.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { MemberConnections } from "./member-connections.ts";
@@ -37,8 +39,10 @@ export class HttpEngine {
   readonly #logs: LogLine[] = [];
   readonly #refusalWaits: () => void;
   #services = new Map<string, SnapshotService>();
+  #fronts = new Map<string, Front>();
   #cuts = new Map<string, number>();
   #revision = 0;
+  #anchors: string | undefined;
   #plan: Plan | undefined;
   #listener: { path: string; server: net.Server } | undefined;
   #whenEmpty: (() => void) | undefined;
@@ -51,6 +55,11 @@ export class HttpEngine {
   /** What is in force; undefined: the service does not exist, or reads no requests. */
   service(id: string): SnapshotService | undefined {
     return this.#services.get(id);
+  }
+
+  /** The services that share the address and port of this one. */
+  frontOf(service: SnapshotService): Front | undefined {
+    return this.#fronts.get(frontKey(service));
   }
 
   /** Proves what could be refused and binds the socket. Nothing serves yet. Returns every problem; none means ready to commit. */
@@ -78,8 +87,9 @@ export class HttpEngine {
     const { snapshot } = plan;
     const services = snapshot.virtualServices.filter((service) => service.isEnabled && service.protocol === "http");
     this.#services = new Map(services.map((service) => [service.id, service]));
+    this.#fronts = buildFronts(services);
     this.#revision = snapshot.revision;
-    this.#dialer.useAnchors(snapshot.clientTrustAnchorsPem);
+    this.#useAnchors(snapshot.clientTrustAnchorsPem);
     this.pools.configure(snapshot);
     this.counts.keepOnly(this.#services);
     this.#cutAsked(snapshot);
@@ -174,6 +184,14 @@ export class HttpEngine {
     } catch (cause) {
       return [{ path: `virtualServices[${index}].memberTls`, code: "certificate-unusable", message: `the anchors of service ${service.name} are not accepted: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500) }];
     }
+  }
+
+  /** Members were verified by the old ones: their connections finish what they carry, and no more. */
+  #useAnchors(anchorsPem: string[]): void {
+    if (anchorsPem.join("") === this.#anchors) return;
+    this.#anchors = anchorsPem.join("");
+    this.#dialer.useAnchors(anchorsPem);
+    this.members.forgetAll();
   }
 
   /** Members whose count of asked cuts has risen lose their connections; one that is met for the first time loses nothing. */

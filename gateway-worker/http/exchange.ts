@@ -131,7 +131,7 @@ export class Exchange implements Timed {
   async #acquire(member: SnapshotMember, isFresh: boolean): Promise<Leg | MemberFailure | undefined> {
     const { engine, facts, id } = this.#connection;
     engine.pools.opened(this.#service.id, member.id);
-    const leg = await engine.members.acquire({ service: this.#service, member, client: { id, ...facts }, isFresh, isPrivate: this.#connection.isPrivate || hasConnectionLogin(valuesOf(this.#head.fields, "authorization")), caller: this });
+    const leg = await engine.members.acquire({ service: this.#service, member, client: { id, ...facts }, isFresh, isPrivate: this.#connection.isPrivate || hasConnectionLogin(valuesOf(this.#head.fields, "authorization")), isUpgrade: this.#upgrade !== null, caller: this });
     if (!this.isOver && leg.kind !== "failed") return leg;
     engine.pools.closed(this.#service.id, member.id);
     if (leg.kind === "one") engine.members.release(leg.socket, leg.key, undefined);

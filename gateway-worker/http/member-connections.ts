@@ -20,6 +20,8 @@ export type AcquireOptions = {
   isFresh: boolean;
   /** The client authenticates connections (NTLM): its member connections are its own. */
   isPrivate: boolean;
+  /** The connection may become a tunnel, which only HTTP/1.1 does here. */
+  isUpgrade: boolean;
   caller: { readonly isOver: boolean };
 };
 
@@ -37,7 +39,9 @@ export class MemberConnections {
   readonly #dialled: (memberId: string, error: string | null, serviceId: string) => void;
   readonly #idle = new Map<string, Idle[]>();
   readonly #sessions = new Map<string, Set<MemberSession>>();
+  /** Open connections, idle ones too. */
   readonly #memberOf = new Map<net.Socket, string>();
+  readonly #open = new Map<string, number>();
   readonly #tlsKeys = new WeakMap<SnapshotService, string>();
   readonly #timer: NodeJS.Timeout;
 
@@ -53,7 +57,8 @@ export class MemberConnections {
     const kept = options.isFresh ? undefined : (this.#session(key) ?? this.#take(key));
     if (kept) return kept;
     const { service, member, client } = options;
-    const wantsTwo = service.memberHttp === "2";
+    if (member.maxConnections !== null && (this.#open.get(member.id) ?? 0) >= member.maxConnections) this.#endIdle(member.id);
+    const wantsTwo = speaksTwo(options);
     const header = service.sendProxy === "off" ? {} : { header: writeProxyHeader({ version: service.sendProxy === "v1" ? 1 : 2, source: client.source, destination: client.destination }) };
     const result = await this.#dialer.connectMember({ service, member, clientServerName: client.serverName, connectTimeoutMs: service.limits.connectTimeoutMs, alpn: wantsTwo ? ["h2", "http/1.1"] : ["http/1.1"], caller: options.caller, ...header });
     // A dial that the client gave up says nothing about the member.
@@ -61,8 +66,7 @@ export class MemberConnections {
     if (result.kind === "failed") return result;
     const { socket } = result;
     socket.setNoDelay(true);
-    this.#memberOf.set(socket, member.id);
-    socket.once("close", () => this.#memberOf.delete(socket));
+    this.#opened(socket, member.id);
     const isTwo = wantsTwo && (service.mode === "tls-reencrypt" ? result.alpn === "h2" : true);
     return isTwo ? { kind: "two", session: this.#newSession(key, socket), isReused: false, key } : { kind: "one", socket, isReused: false, key };
   }
@@ -87,6 +91,13 @@ export class MemberConnections {
     for (const [socket, id] of this.#memberOf) if (id === memberId) socket.destroy();
   }
 
+  /** Nothing that was verified by what is no longer in force carries a further request. */
+  forgetAll(): void {
+    for (const list of this.#idle.values()) for (const { socket } of list) socket.destroy();
+    this.#idle.clear();
+    for (const sessions of this.#sessions.values()) for (const session of sessions) session.retire();
+  }
+
   /** Ends the connections that belong to one client. */
   forgetClient(clientId: string): void {
     for (const [key, list] of this.#idle) {
@@ -101,11 +112,28 @@ export class MemberConnections {
     for (const socket of this.#memberOf.keys()) socket.destroy();
   }
 
-  #key({ service, member, client, isPrivate }: AcquireOptions): string {
+  #opened(socket: net.Socket, memberId: string): void {
+    this.#memberOf.set(socket, memberId);
+    this.#open.set(memberId, (this.#open.get(memberId) ?? 0) + 1);
+    socket.once("close", () => {
+      this.#memberOf.delete(socket);
+      const left = (this.#open.get(memberId) ?? 1) - 1;
+      if (left > 0) this.#open.set(memberId, left);
+      else this.#open.delete(memberId);
+    });
+  }
+
+  /** Makes room for a connection to a member that takes no more: idle ones of other clients and settings go first. */
+  #endIdle(memberId: string): void {
+    for (const [key, list] of this.#idle) if (key.startsWith(`${memberId}|`)) list.pop()?.socket.destroy();
+  }
+
+  #key(options: AcquireOptions): string {
+    const { service, member, client, isPrivate } = options;
     let tlsKey = this.#tlsKeys.get(service);
     if (tlsKey === undefined) this.#tlsKeys.set(service, (tlsKey = service.mode === "tls-reencrypt" ? JSON.stringify([service.memberTls, service.algorithms]) : "plain"));
     const sni = service.mode === "tls-reencrypt" && service.memberTls.serverName.kind === "client" ? (client.serverName ?? "") : "";
-    return `${member.id}|${member.host}|${member.port}|${service.memberHttp}|${tlsKey}|${sni}|${service.sendProxy}|${isPrivate || service.sendProxy !== "off" ? client.id : ""}`;
+    return `${member.id}|${member.host}|${member.port}|${speaksTwo(options) ? 2 : 1}|${tlsKey}|${sni}|${service.sendProxy}|${isPrivate || service.sendProxy !== "off" ? client.id : ""}`;
   }
 
   #take(key: string): Leg | undefined {
@@ -151,4 +179,9 @@ export class MemberConnections {
       else this.#idle.set(key, kept);
     }
   }
+}
+
+/** A login of the connection and an upgrade exist in HTTP/1.1 only. */
+function speaksTwo({ service, isPrivate, isUpgrade }: AcquireOptions): boolean {
+  return service.memberHttp === "2" && !isPrivate && !isUpgrade;
 }

@@ -16,9 +16,9 @@ export class MemberSession {
 
   constructor(socket: net.Socket) {
     this.#session = http2.connect("http://member.invalid", { createConnection: () => socket, strictSingleValueFields: false, settings: { enablePush: false, maxHeaderListSize: responseHeadBytesMax } } as http2.ClientSessionOptions);
-    this.#session.on("goaway", () => this.#go());
+    this.#session.on("goaway", () => this.retire());
     // Its requests hear of it themselves; the session only must not be used again.
-    this.#session.on("error", () => this.#go());
+    this.#session.on("error", () => this.retire());
     this.#session.setTimeout(idleMs, () => {
       if (this.#streams === 0) this.#session.close();
     });
@@ -43,8 +43,10 @@ export class MemberSession {
     return follow(stream, events);
   }
 
-  #go(): void {
+  /** Finishes what is under way and takes nothing more. */
+  retire(): void {
     this.#isGoing = true;
+    if (!this.#session.destroyed) this.#session.close();
   }
 }
 

@@ -44,7 +44,7 @@ async function rain(isTwo: boolean, play: (socket: net.Socket, random: () => num
   const member = closed(await RecordingMember.start((socket, bytes) => {
     problems.push(...judgeBytes(bytes.replace(/^GET \/ws[\s\S]*/, "")).problems);
     if (!bytes.includes("\r\n\r\n")) return;
-    if (bytes.startsWith("GET /good ")) return void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood");
+    if (bytes.includes("GET /good ")) return void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood");
     const answer = Buffer.from(mutate(pick(answers, random), random), "latin1");
     socket.write(answer);
     if (random() < 0.5) socket.end();

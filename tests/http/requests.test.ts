@@ -362,6 +362,22 @@ describe("connections to members", () => {
     for (const bytes of loggedIn) expect(new Set(bytes.match(/X-Client: \w+/g)).size).toBe(1);
   });
 
+  it("holds no idle connection that keeps another client from a member with a limit", async () => {
+    const member = closed(await RecordingMember.start((socket, bytes) => {
+      if (bytes.endsWith("\r\n\r\n")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }));
+    const offered = offer({ service: { sendProxy: "v2" }, members: [{ port: member.port, maxConnections: 1 }] });
+    const bench = closed(await EngineBench.start([offered]));
+    for (let index = 0; index < 5; index += 1) {
+      const client = new RawClient(bench.connect(offered, { source: { address: `192.0.2.${index + 1}`, port: 5_000 } }));
+      client.write(`${get}\r\n`);
+      expect((await client.response()).status).toBe(200);
+      // The client stays; its member connection is idle.
+    }
+    await until("one connection is left at the member", () => member.sockets.size === 1);
+    expect(member.connections).toHaveLength(5);
+  });
+
   it("gives each client's connection its own PROXY header", async () => {
     const member = closed(await RecordingMember.start((socket, bytes) => {
       if (bytes.endsWith("\r\n\r\n")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
