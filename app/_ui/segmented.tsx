@@ -15,7 +15,7 @@ export function Segmented<V extends string>({ legend, name, value, onChange, seg
           const isChosen = segment.value === value;
           return (
             <label key={segment.value} className={cx("relative flex cursor-pointer flex-col border-t border-line px-3 py-2 text-[14px] first:border-t-0 has-focus-visible:outline-2 has-focus-visible:-outline-offset-2 has-focus-visible:outline-accent @xl:border-t-0 @xl:border-l @xl:text-center @xl:first:border-l-0", isChosen ? "bg-accent-tint" : "hover:bg-sunken")}>
-              <input type="radio" name={name} value={segment.value} checked={isChosen} onChange={() => onChange(segment.value)} className="sr-only" />
+              <input type="radio" name={name} value={segment.value} checked={isChosen} onChange={() => onChange(segment.value)} className="absolute inset-0 m-0 size-full cursor-pointer opacity-0" />
               <span className={cx("font-medium", isChosen && "text-accent")}>{segment.label}</span>
               {segment.alias && <span className="text-[12px] text-ink-3">{segment.alias}</span>}
               {isChosen && <span aria-hidden="true" className="absolute inset-y-0 left-0 w-[3px] bg-accent @xl:inset-x-0 @xl:top-auto @xl:bottom-0 @xl:h-[3px] @xl:w-auto" />}

@@ -33,7 +33,7 @@ export function findingHref({ object }: Finding): string | null {
 
 function DocsLink({ finding }: { finding: Finding }) {
   return (
-    <a href={finding.docs} target="_blank" rel="noreferrer" className="whitespace-nowrap text-accent hover:underline">
+    <a href={finding.docs} target="_blank" rel="noreferrer" className="whitespace-nowrap text-accent underline">
       About {finding.code}
     </a>
   );

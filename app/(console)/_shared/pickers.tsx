@@ -40,7 +40,7 @@ export function ServiceCertificatePicker({ value, onChange, error }: Pick<Proper
   const issued = useQuery(list.queryOptions({ ...input, purpose: "service" }, { placeholderData: keepPreviousData }));
   const imported = useQuery(list.queryOptions({ ...input, purpose: "imported" }, { placeholderData: keepPreviousData }));
   const rows = issued.data && imported.data ? [...issued.data.rows, ...imported.data.rows.filter((row) => row.hasKey)] : undefined;
-  const none = <>There is no certificate with a key yet: <Link href={routes.certificates.issue} className="text-accent hover:underline">issue one</Link> or <Link href={routes.certificates.import} className="text-accent hover:underline">import one</Link> first.</>;
+  const none = <>There is no certificate with a key yet: <Link href={routes.certificates.issue} className="text-accent underline">issue one</Link> or <Link href={routes.certificates.import} className="text-accent underline">import one</Link> first.</>;
   return <Picker legend="Certificates" hint="Presented to clients: the first that fits the name they ask for, in the order chosen. Only certificates whose key is here." value={value} onChange={onChange} {...search} none={none} items={rows?.map((row) => ({ id: row.id, name: row.name || row.subject, note: row.names.slice(0, 2).join(", ") }))} total={(issued.data?.total ?? 0) + (rows?.filter((row) => row.purpose === "imported").length ?? 0)} error={error} />;
 }
 

@@ -3,6 +3,7 @@
 import { ArrowClockwise } from "@phosphor-icons/react";
 import { useQuery } from "@tanstack/react-query";
 import { parseAsStringLiteral, useQueryStates } from "nuqs";
+import { useState } from "react";
 import { type Finding, finding as findingSchema, findingSeverity } from "@/contract/finding.ts";
 import { docs } from "@/app/_nav/routes.ts";
 import { useTRPC } from "@/app/_trpc/client.tsx";
@@ -11,16 +12,20 @@ import { Empty, LoadError, Skeleton } from "@/app/_ui/notice.tsx";
 import { PageHeader, useTitle } from "@/app/_ui/page.tsx";
 import { State } from "@/app/_ui/state.tsx";
 import { Time } from "@/app/_ui/time.tsx";
-import { FindingList, severityTone } from "../../_shared/findings.tsx";
+import { FindingList, severityTone, worstFirst } from "../../_shared/findings.tsx";
 import { counted } from "../../_shared/service-words.tsx";
 
 const kindTitle = { virtualService: "Virtual services", pool: "Pools", gateway: "Gateways", certificate: "Certificates", policy: "Policies", server: "Servers", site: "Sites", agent: "Agents", organisation: "Organisation" } as const satisfies Record<Finding["object"]["kind"], string>;
 const kinds = findingSchema.shape.object.shape.kind.options;
 const severityTitle = { error: "Errors", warning: "Warnings", note: "Notes" } as const;
 
+/** Findings shown at first, and more at each request. */
+const step = 100;
+
 export function FindingsPage() {
   useTitle("Findings");
   const [filters, setFilters] = useQueryStates({ severity: parseAsStringLiteral(findingSeverity.options), kind: parseAsStringLiteral(kinds) }, { history: "replace" });
+  const [limit, setLimit] = useState(step);
   const lint = useQuery(useTRPC().lint.run.queryOptions({}));
   const shown = lint.data?.findings.filter((entry) => (filters.severity === null || entry.severity === filters.severity) && (filters.kind === null || entry.object.kind === filters.kind)) ?? [];
   return (
@@ -59,7 +64,8 @@ export function FindingsPage() {
                 </select>
               </div>
               <div className="px-4 py-3">
-                {shown.length === 0 ? <p className="py-6 text-center text-[13px] text-ink-3">Nothing of this kind.</p> : <FindingList findings={shown} isNamed />}
+                {shown.length === 0 ? <p className="py-6 text-center text-[13px] text-ink-3">Nothing of this kind.</p> : <FindingList findings={worstFirst(shown).slice(0, limit)} isNamed />}
+                {shown.length > limit && <div className="mt-3 border-t border-line pt-3"><Button size="small" onClick={() => setLimit(limit + step)}>Show {Math.min(step, shown.length - limit)} more of {shown.length}</Button></div>}
               </div>
             </>
           )}

@@ -10,8 +10,8 @@ import { FieldError, Fold, LinesField } from "@/app/_ui/fields.tsx";
 import { memberStateWord, percent } from "../../_shared/service-words.tsx";
 import { freshMember, type MemberValues, parseMembers } from "./member-lines.ts";
 
-/** One row where there is room, two lines in a card where there is not. */
-const grid = "grid grid-cols-6 items-end gap-x-2 gap-y-1.5 @4xl:grid-cols-[1.5rem_minmax(0,1fr)_minmax(0,1fr)_5.25rem_4.5rem_6.5rem_7rem_3.5rem_6rem] @4xl:items-center";
+/** One row where there is room, a card of three lines or four where there is less. */
+const grid = "grid grid-cols-6 items-end gap-x-2 gap-y-1.5 @lg:grid-cols-12 @4xl:grid-cols-[1.5rem_minmax(0,1fr)_minmax(0,1fr)_5.25rem_4.5rem_6.5rem_7rem_3.5rem_6rem] @4xl:items-center";
 const methodIsWeighted = new Set<Scheduling>(["weighted-round-robin", "least-connections", "source-hash"]);
 
 type Properties = {
@@ -81,28 +81,28 @@ const MemberRow = memo(function MemberRow({ member, index, count, share, isWeigh
   return (
     <li className="rounded-md border border-line p-2.5 @4xl:border-0 @4xl:p-0">
       <div className={grid}>
-        <span className="tabular col-span-3 font-semibold text-ink-3 @4xl:col-span-1">{index + 1}.</span>
-        <span className="col-span-3 flex justify-end gap-1 @4xl:order-last @4xl:col-span-1">
+        <span className="tabular col-span-3 font-semibold text-ink-3 @lg:col-span-6 @4xl:col-span-1">{index + 1}.</span>
+        <span className="col-span-3 flex justify-end gap-1 @lg:col-span-6 @4xl:order-last @4xl:col-span-1">
           <Button size="small" look="quiet" icon={ArrowUp} aria-label={`Move ${who} up`} disabled={index === 0} onClick={() => onMove(index, index - 1)} />
           <Button size="small" look="quiet" icon={ArrowDown} aria-label={`Move ${who} down`} disabled={index === count - 1} onClick={() => onMove(index, index + 1)} />
           <Button size="small" look="danger-quiet" icon={Trash} aria-label={`Remove ${who}`} onClick={() => onRemove(index)} />
         </span>
-        <Cell label="Name" who={who} wide="col-span-6">
+        <Cell label="Name" who={who} wide="col-span-6 @lg:col-span-4">
           {(id) => <input id={id} className="control" value={member.name} onChange={(event) => onPatch(index, { name: event.target.value })} placeholder="mail1" autoComplete="off" spellCheck={false} />}
         </Cell>
-        <Cell label="Address or name" who={who} wide="col-span-4">
+        <Cell label="Address or name" who={who} wide="col-span-4 @lg:col-span-5">
           {(id) => <input id={id} className="control font-mono text-[13px]" value={member.host} onChange={(event) => onPatch(index, member.name === "" || member.name === member.host ? { host: event.target.value, name: event.target.value } : { host: event.target.value })} placeholder="10.0.1.10" autoComplete="off" spellCheck={false} />}
         </Cell>
-        <Cell label="Port" who={who} wide="col-span-2">
+        <Cell label="Port" who={who} wide="col-span-2 @lg:col-span-3">
           {(id) => <input id={id} className="control tabular" type="number" min={1} max={65535} value={Number.isNaN(member.port) ? "" : member.port} onChange={(event) => onPatch(index, { port: number(event.target.value) })} />}
         </Cell>
-        <Cell label="Weight" who={who} wide="col-span-2">
+        <Cell label="Weight" who={who} wide="col-span-2 @lg:col-span-3">
           {(id) => <input id={id} className="control tabular" type="number" min={0} max={256} title={isWeighted ? "0 takes no new sessions" : "This method does not look at weights"} value={Number.isNaN(member.weight) ? "" : (member.weight ?? 1)} onChange={(event) => onPatch(index, { weight: number(event.target.value) })} />}
         </Cell>
-        <Cell label="Max. connections" who={who} wide="col-span-2">
+        <Cell label="Max. conn." who={who} wide="col-span-2 @lg:col-span-3">
           {(id) => <input id={id} className="control tabular" type="number" min={1} max={1_000_000} placeholder="no limit" value={member.maxConnections ?? ""} onChange={(event) => onPatch(index, { maxConnections: event.target.value === "" ? null : Number(event.target.value) })} />}
         </Cell>
-        <Cell label="State" who={who} wide="col-span-2">
+        <Cell label="State" who={who} wide="col-span-2 @lg:col-span-3">
           {(id) => (
             <select id={id} className="control" value={member.state ?? "enabled"} onChange={(event) => onPatch(index, { state: event.target.value as MemberState })}>
               {Object.entries(memberStateWord).map(([state, word]) => (
@@ -111,8 +111,8 @@ const MemberRow = memo(function MemberRow({ member, index, count, share, isWeigh
             </select>
           )}
         </Cell>
-        <span className="tabular col-span-6 text-[13px] text-ink-2 @4xl:col-span-1 @4xl:text-right">
-          <span className="text-ink-3 @4xl:sr-only">Expected share of new sessions: </span>
+        <span className="tabular col-span-6 text-[13px] text-ink-2 @lg:col-span-3 @lg:pb-2 @4xl:col-span-1 @4xl:pb-0 @4xl:text-right">
+          <span className="text-ink-3 @4xl:sr-only">Expected share: </span>
           {percent(share)}
         </span>
       </div>

@@ -25,7 +25,7 @@ function PoolFields({ initial, confirmAs, submit, cancelHref, save }: { initial:
   return (
     <>
       <Form isWide errors={form.formState.errors} labels={poolLabels} submit={submit} cancelHref={cancelHref} isBusy={saving.isBusy} onSubmit={(event) => void form.handleSubmit((values) => saving.start(values))(event)}>
-        <div className="flex max-w-4xl flex-col gap-5">
+        <div className="flex max-w-5xl flex-col gap-5">
           <PoolEditor value={draft.values} set={draft.set} errorOf={draft.errorOf} />
         </div>
       </Form>

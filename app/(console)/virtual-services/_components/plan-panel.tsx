@@ -76,9 +76,11 @@ export function Verdicts({ verdicts }: { verdicts: Verdict[] }) {
   const warned = verdicts.filter((verdict) => !verdict.isCovered).length;
   return (
     <Section title="Who would see a name warning" hint={warned === 0 ? "Nobody: every certificate that clients see carries the name they use." : `${warned} of ${counted(verdicts.length, "case")}, by name and member.`}>
-      <ul className="max-h-96 divide-y divide-line overflow-y-auto" role="region" aria-label="Name warnings" tabIndex={0}>
-        {groups.map((group) => <VerdictRow key={`${group[0]?.name} ${group[0]?.member}`} group={group} />)}
-      </ul>
+      <div className="max-h-96 overflow-y-auto" role="region" aria-label="Name warnings" tabIndex={0}>
+        <ul className="divide-y divide-line">
+          {groups.map((group) => <VerdictRow key={`${group[0]?.name} ${group[0]?.member}`} group={group} />)}
+        </ul>
+      </div>
     </Section>
   );
 }
@@ -113,7 +115,8 @@ function MemberCertificates({ members, serverName }: { members: { name: string; 
         </div>
         <ActionError error={look.error} />
         {look.data && (
-          <ul className="max-h-96 divide-y divide-line overflow-y-auto" role="region" aria-label="Certificates of members" tabIndex={0}>
+          <div className="max-h-96 overflow-y-auto" role="region" aria-label="Certificates of members" tabIndex={0}>
+          <ul className="divide-y divide-line">
             {look.data.map((certificate, index) => (
               <li key={`${certificate.name}-${index}`} className="flex flex-col gap-0.5 py-2 text-[13px] first:pt-0">
                 <p className="font-medium">{certificate.name}</p>
@@ -126,6 +129,7 @@ function MemberCertificates({ members, serverName }: { members: { name: string; 
               </li>
             ))}
           </ul>
+          </div>
         )}
       </div>
     </Section>

@@ -45,8 +45,8 @@ function Detail({ service }: { service: ServiceDetail }) {
       <StateSentence tone={serviceTone[service.state]}>{service.cause}</StateSentence>
       <div className="mt-4 flex flex-col gap-4">
         <ServiceDiagram service={service} connections={connections} />
-        <ServiceNumbers stats={stats.data} isHttp={service.protocol === "http"} />
-        <MembersTable pool={service.poolDetail} title="Members, as a table" hint={<>Of pool <Link className="text-accent hover:underline" href={routes.pools.detail(service.pool.id)}>{service.pool.name}</Link>, where their health history is. Shares are of new sessions, as things stand now.</>} />
+        <ServiceNumbers stats={stats.data} answeredAt={stats.dataUpdatedAt} isHttp={service.protocol === "http"} />
+        <MembersTable pool={service.poolDetail} title="Members, as a table" hint={<>Of pool <Link className="text-accent underline" href={routes.pools.detail(service.pool.id)}>{service.pool.name}</Link>, where their health history is. Shares are of new sessions, as things stand now.</>} />
       </div>
       <Columns
         main={
@@ -110,6 +110,8 @@ function Findings({ service }: { service: ServiceDetail }) {
   );
 }
 
+const listenerWord: Record<string, string> = { new: "On its way", bound: "Listening", accepting: "Listening", full: "Full", draining: "Draining", closed: "Closed", refused: "Refused", disabled: "Disabled", "not-connected": "Not connected" };
+
 function Listeners({ service }: { service: ServiceDetail }) {
   return (
     <Section title="Listeners" hint="What each gateway says of it." isFlush>
@@ -123,7 +125,7 @@ function Listeners({ service }: { service: ServiceDetail }) {
           rowName={(row) => row.gateway.name}
           columns={[
             { key: "gateway", title: "Gateway", cell: (row) => <Link className="font-medium hover:underline" href={routes.gateways.detail(row.gateway.id)}>{row.gateway.name}</Link> },
-            { key: "state", title: "State", cell: (row) => <State tone={row.problem !== null ? "fault" : isListening(row.state) ? "ok" : "idle"}>{row.problem !== null ? "Refused" : row.state.charAt(0).toUpperCase() + row.state.slice(1)}</State> },
+            { key: "state", title: "State", cell: (row) => <State tone={row.state === "refused" ? "fault" : isListening(row.state) ? "ok" : row.state === "new" ? "working" : row.state === "disabled" ? "idle" : "warn"}>{listenerWord[row.state] ?? row.state}</State> },
             { key: "problem", title: "Problem", cell: (row) => row.problem ?? <span className="text-ink-3">none</span> },
           ]}
         />

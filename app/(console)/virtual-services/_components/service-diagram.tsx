@@ -80,7 +80,7 @@ function Stage({ title, shape, children }: { title: string; shape: ReactNode; ch
 function Connector({ kind, isThrough = false }: { kind: Leg; isThrough?: boolean }) {
   return (
     <div aria-hidden="true" className="flex shrink-0 items-center @4xl:w-7 @4xl:min-w-4 @4xl:shrink" title={isThrough ? "the same session" : undefined}>
-      <span className={cx("ml-[23px] block h-4 border-ink-2 @4xl:ml-0 @4xl:h-auto @4xl:w-full", kind === "tls" ? "w-[7px] border-x-[1.5px] @4xl:h-[7px] @4xl:border-x-0 @4xl:border-y-[1.5px]" : "w-px border-l-[1.5px] @4xl:h-px @4xl:border-t-[1.5px] @4xl:border-l-0")} />
+      <span className={cx("ml-[23px] block h-4 border-ink-2 @4xl:ml-0 @4xl:w-full", kind === "tls" ? "w-[7px] border-x-[1.5px] @4xl:h-[7px] @4xl:border-x-0 @4xl:border-y-[1.5px]" : "w-px border-l-[1.5px] @4xl:h-px @4xl:border-t-[1.5px] @4xl:border-l-0")} />
     </div>
   );
 }
@@ -160,8 +160,8 @@ function MemberRow({ member, leg }: { member: Member; leg: Leg }) {
       </span>
       <span aria-hidden="true" className={cx("mt-[5px] block size-3 shrink-0 rounded-[2px] border-[1.7px] border-current", toneText[tone])} />
       <div className="min-w-0 flex-1 text-[13px]">
-        <p className="flex flex-wrap items-baseline gap-x-3">
-          <span className="min-w-0 font-medium break-all" title={endpoint(member.host, member.port)}>{member.name}</span>
+        <p className="flex flex-wrap items-center gap-x-3">
+          <span className="min-w-0 font-medium wrap-anywhere" title={endpoint(member.host, member.port)}>{member.name}</span>
           <MemberStateLabel state={member.state} health={member.status.state} />
           <span className="tabular ml-auto whitespace-nowrap text-ink-2">{percent(member.share)} <span className="text-ink-3">of new,</span> {counted(member.status.connections, "connection")}</span>
         </p>

@@ -11,19 +11,19 @@ export type Stats = Outputs["virtualService"]["stats"];
 type Rates = { opened: number; requests: number; refused: number; bytesUp: number; bytesDown: number };
 const totals = ["opened", "requests", "refused", "bytesUp", "bytesDown"] as const;
 
-/** Change per second between the last two answers; null until there are two. A gateway that started anew counts from nothing: never below 0. */
-export function useRates(stats: Stats | undefined): Rates | null {
+/** Change per second between the last two answers, `answeredAt` in ms (two that are equal are two all the same); null until there are two. A gateway that started anew counts from nothing: never below 0. */
+export function useRates(stats: Stats | undefined, answeredAt: number): Rates | null {
   const before = useRef<{ at: number; load: Stats["load"] } | null>(null);
   const [rates, setRates] = useState<Rates | null>(null);
   useEffect(() => {
     if (!stats) return;
-    const now = performance.now();
     const last = before.current;
-    before.current = { at: now, load: stats.load };
-    if (!last || now - last.at < 500) return;
-    const seconds = (now - last.at) / 1000;
+    if (last && answeredAt - last.at < 500) return;
+    before.current = { at: answeredAt, load: stats.load };
+    if (!last) return;
+    const seconds = (answeredAt - last.at) / 1000;
     setRates(Object.fromEntries(totals.map((key) => [key, Math.max(0, (stats.load[key] - last.load[key]) / seconds)])) as Rates);
-  }, [stats]);
+  }, [stats, answeredAt]);
   return rates;
 }
 
@@ -32,8 +32,8 @@ function rate(value: number): string {
   return value === 0 ? "0" : value >= 10 ? Math.round(value).toLocaleString("en") : value >= 0.1 ? value.toFixed(1) : "< 0.1";
 }
 
-export function ServiceNumbers({ stats, isHttp }: { stats: Stats | undefined; isHttp: boolean }) {
-  const rates = useRates(stats);
+export function ServiceNumbers({ stats, answeredAt, isHttp }: { stats: Stats | undefined; answeredAt: number; isHttp: boolean }) {
+  const rates = useRates(stats, answeredAt);
   const samples = stats?.samples ?? [];
   const line = (key: keyof Stats["samples"][number]) => samples.map((sample) => Number(sample[key]));
   const perSecond = (value: number | undefined) => (rates === null || value === undefined ? "–" : `${rate(value)}/s`);
