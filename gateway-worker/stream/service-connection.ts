@@ -12,9 +12,7 @@ import type tls from "node:tls";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import { endsTls } from "../../contract/virtual-service.ts";
 import { isApproved } from "../net/ciphers.ts";
-import { resetSocket } from "../net/close.ts";
 import type { Timed } from "../net/deadline.ts";
-import { writeProxyHeader } from "../net/proxy-protocol.ts";
 import type { Endpoint, ProxyHeader } from "../net/proxy-protocol.ts";
 import { Splice } from "../net/splice.ts";
 import type { SpliceOwner } from "../net/splice.ts";
@@ -31,13 +29,13 @@ import type { LiveService } from "./live-service.ts";
 import { alertRecord, Opening } from "./opening.ts";
 import { endpointText, localEndpoint } from "./peer-address.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
+import { reachMember } from "./reach-member.ts";
+import type { MemberClient } from "./reach-member.ts";
 import type { Terminated } from "./terminator.ts";
 import { classifyHandshakeError } from "./tls.ts";
 
 type Phase = "opening" | "handshake" | "dial" | "stream" | "over";
 
-/** Members tried for one client, the first included. */
-const triesMax = 3;
 const nothing: Buffer = Buffer.alloc(0);
 
 export class ServiceConnection implements Timed, SpliceOwner, Terminated {
@@ -267,35 +265,24 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
   }
 
   async #dial(live: LiveService, early: Buffer): Promise<void> {
-    const { services } = this.#engine;
-    const { service } = live;
-    const failed = new Set<string>();
-    let last: { code: RefusalCode; detail: string } | undefined;
-    while (failed.size < triesMax && !this.#raw.destroyed) {
-      const picked = services.pools.pick({ service, source: this.#source.address, ...(failed.size > 0 ? { exclude: failed } : {}), nowMs: Date.now() });
-      if (picked.kind === "none") {
-        last ??= { code: picked.code, detail: `service ${service.name}: ${picked.detail}` };
-        break;
-      }
-      const { member } = picked;
-      this.#enterMember(live, member.id);
-      const header = service.sendProxy === "off" ? {} : { header: writeProxyHeader({ version: service.sendProxy === "v1" ? 1 : 2, source: this.#source, destination: this.#destination }) };
-      const result = await services.dialer.connectMember({ service, member, clientServerName: this.#serverName, connectTimeoutMs: service.limits.connectTimeoutMs, alpn: null, caller: this, ...header });
-      if (this.#phase !== "dial" || this.#raw.destroyed) {
-        if (result.kind === "connected") resetSocket(result.socket, result.raw);
-        this.#finish();
-        return;
-      }
-      services.pools.dialled(member.id, result.kind === "failed" ? result.detail : null, service.id);
-      if (result.kind === "connected") {
-        this.#connected(live, result, early);
-        return;
-      }
-      this.#leaveMember();
-      failed.add(member.id);
-      last = { code: result.code, detail: `service ${service.name}: ${result.detail}` };
-    }
-    this.#refuse(last?.code ?? "service-no-member", last?.detail ?? `service ${service.name}: no member took the connection`);
+    const reached = await reachMember(this.#engine.services, live, this.#asMemberClient(live));
+    if (reached.kind === "connected") this.#connected(live, reached, early);
+    else if (reached.kind === "failed") this.#refuse(reached.code, reached.detail);
+    else this.#finish();
+  }
+
+  #asMemberClient(live: LiveService): MemberClient {
+    const isGone = (): boolean => this.#phase !== "dial" || this.#raw.destroyed;
+    return {
+      get isOver() {
+        return isGone();
+      },
+      source: this.#source,
+      destination: () => this.#destination,
+      serverName: this.#serverName,
+      enter: (memberId) => this.#enterMember(live, memberId),
+      leave: () => this.#leaveMember(),
+    };
   }
 
   async #handOver(live: LiveService, early: Buffer): Promise<void> {
