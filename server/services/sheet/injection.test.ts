@@ -81,5 +81,5 @@ describe("settings sheets of hostile names and texts", () => {
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
-  });
+  }, 60_000);
 });
