@@ -42,7 +42,7 @@ const rooms: readonly Room[] = [
   {
     name: "the stream engine",
     files: /^gateway-worker\/(stream|routing|runtime|pools|upstream)\//,
-    own: [contract, /^gateway-worker\/(stream|routing|runtime|pools|upstream|net|observe)\//, /^gateway-worker\/(engine-messages|errors)\.ts$/],
+    own: [contract, /^gateway-worker\/(stream|routing|runtime|pools|upstream|net|observe)\//, /^gateway-worker\/(engine-messages|engine-hand-over|errors)\.ts$/],
     packages: [builtIn],
     never: [/^node:(http2|sqlite|sea)$/],
   },
