@@ -48,8 +48,14 @@ function oneNameFindings({ gateways, policies, bundles }: ReachFacts): Finding[]
   const cure = `Add ${listed(usable.map((gateway) => gateway.name))} to it, or use one name that leads to all of them.`;
   return [
     ...policies.filter((policy) => new Set(policy.gateways.map((entry) => `${entry.fqdn} ${entry.port}`)).size === 1 && !isShared(policy.gateways[0]?.fqdn ?? "")).map((policy) => findingOf({ kind: "policy", id: policy.id, name: policy.name }, { code: "agents-bound-to-one-name", severity: "warning", field: "gateways", sentence: `${count(policy.agents, "agent")} of policy "${policy.name}" know only ${policy.gateways[0]?.fqdn ?? ""}, although there are ${usable.length} gateways: when it is away, they stay outside.`, cure })),
-    ...bundles.filter((bundle) => bundle.gateways.length === 1 && !isShared((bundle.gateways[0] ?? "").replace(/:\d+$/, ""))).map((bundle) => findingOf({ kind: "organisation", id: null, name: `bundle ${bundle.name}` }, { code: "agents-bound-to-one-name", severity: "note", sentence: `Bundle "${bundle.name}" is stamped with ${bundle.gateways[0] ?? ""} only, although there are ${usable.length} gateways: a computer that is installed while it is away cannot enrol.`, cure: "Add a second gateway to the policy and make the bundle again." })),
+    ...bundleFindings(bundles.filter((bundle) => bundle.gateways.length === 1 && !isShared((bundle.gateways[0] ?? "").replace(/:\d+$/, ""))), usable.length),
   ];
+}
+
+function bundleFindings(bundles: ReachFacts["bundles"], gatewayCount: number): Finding[] {
+  if (bundles.length === 0) return [];
+  const isOne = bundles.length === 1;
+  return [findingOf({ kind: "organisation", id: null, name: "Bundles" }, { code: "agents-bound-to-one-name", severity: "note", sentence: `${count(bundles.length, "bundle")} (${listed(bundles.map((bundle) => bundle.name))}) ${isOne ? "is" : "are"} stamped with one gateway only, although there are ${gatewayCount}: a computer that is installed while it is away cannot enrol.`, cure: `Add a second gateway to the policies and make the ${isOne ? "bundle" : "bundles"} again.` })];
 }
 
 /** Agents met a certificate that is not the gateway's: something on the way ends TLS (S0-03, S0-09). */

@@ -112,6 +112,14 @@ describe("findings", () => {
     expect(reachFindings(reach({ policies: [policy([entry()])] }))).toEqual([]);
   });
 
+  it("gathers bundles that are stamped with one gateway, and takes a name that several gateways share for several [S3-02] [S3-24]", () => {
+    const bundles = Array.from({ length: 7 }, (_, index) => ({ id: `${index}`, name: `b${index}`, gateways: ["gw.example.com:8443"] }));
+    const found = (gateways: GatewayFacts[]) => reachFindings(reach({ gateways, bundles })).filter((finding) => finding.code === "agents-bound-to-one-name");
+    expect(found([gateway(), second])).toMatchObject([{ severity: "note", sentence: expect.stringContaining("7 bundles (b0, b1, b2, b3, b4 and 2 more)") }]);
+    expect(found([gateway(), gateway({ id: "g2", name: "gw-2" })])).toEqual([]);
+    expect(found([gateway()])).toEqual([]);
+  });
+
   it("counts the agents and bundles that carry a name which goes away [S3-22]", () => {
     const finding = situations["service-name-changed"].found().find((candidate) => candidate.code === "service-name-changed");
     expect(finding?.sentence).toContain("12 enrolled agents and 1 bundle");

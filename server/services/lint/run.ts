@@ -7,7 +7,7 @@ import { reachFindings } from "./reach-rules.ts";
 import { readReach } from "./read-reach.ts";
 import { inOrder, isAtLeast } from "./report.ts";
 import { findingsOfPool, findingsOfService } from "./service-rules.ts";
-import { readPools, readRoots, readServices, readSurroundings, without } from "./surroundings.ts";
+import { readPools, readRoots, readService, readServices, readSurroundings, readSurroundingsOf, without } from "./surroundings.ts";
 
 export async function runLint(caller: Caller, input: z.infer<typeof lintInput>, now: Date = new Date()): Promise<z.infer<typeof lintReply>> {
   const services = await readServices(caller, await readRoots(caller));
@@ -20,9 +20,8 @@ export async function runLint(caller: Caller, input: z.infer<typeof lintInput>, 
 
 /** What a service's page shows: its own findings and its pool's. Empty for a service of another organisation. */
 export async function findingsOfServiceId(caller: Caller, serviceId: string, now: Date = new Date()): Promise<Finding[]> {
-  const services = await readServices(caller, await readRoots(caller));
-  const service = services.find((candidate) => candidate.id === serviceId);
+  const service = await readService(caller, serviceId, await readRoots(caller));
   if (!service) return [];
-  const around = without(await readSurroundings(caller, services, now), serviceId);
+  const around = await readSurroundingsOf(caller, service, now);
   return inOrder([...findingsOfService(service, around), ...findingsOfPool(service.pool)]);
 }

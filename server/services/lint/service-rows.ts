@@ -8,7 +8,7 @@ import { memberState, poolFields } from "../../../contract/pool.ts";
 import { proxyProtocolAccept, serviceFields } from "../../../contract/virtual-service.ts";
 import type { Prisma } from "../../db.ts";
 import { isIssuedBy, isSelfSigned, splitPem } from "../../pki/chain.ts";
-import type { CertificateFacts, GatewayFacts, MemberCertificate, MemberFacts, PoolFacts, ServiceFacts } from "./facts.ts";
+import type { CertificateFacts, GatewayFacts, MemberCertificate, MemberFacts, PoolFacts, ServiceFacts, Surroundings } from "./facts.ts";
 
 export const certificateColumns = { id: true, name: true, purpose: true, subject: true, issuer: true, names: true, notAfter: true, fingerprint: true, chainPem: true, sealedKey: true } satisfies Prisma.CertificateSelect;
 export const poolColumns = {
@@ -24,6 +24,8 @@ export const serviceColumns = {
   gateways: { select: { gatewayId: true } }, pool: { select: poolColumns },
   certificates: { orderBy: { ordinal: "asc" }, select: { certificate: { select: certificateColumns } } },
 } satisfies Prisma.VirtualServiceSelect;
+
+export const neighbourColumns = { id: true, name: true, isEnabled: true, address: true, port: true, mode: true, serverNames: true, settings: true, gateways: { select: { gatewayId: true } } } satisfies Prisma.VirtualServiceSelect;
 
 export type PoolRow = Prisma.PoolGetPayload<{ select: typeof poolColumns }>;
 export type GatewayRow = Prisma.GatewayGetPayload<{ select: typeof gatewayColumns }>;
@@ -41,6 +43,14 @@ export function serviceFactsOf(row: ServiceRow, roots: readonly string[]): Servi
     certificates: certificates.map(({ certificate }) => certificateFactsOf(certificate, roots)),
     pool: poolFactsOf(pool), before: null,
   };
+}
+
+const neighbourFields = z.object({ name: serviceFields.name, isEnabled: serviceFields.isEnabled, address: serviceFields.address, port: serviceFields.port, mode: serviceFields.mode, serverNames: serviceFields.serverNames, takesNoName: serviceFields.takesNoName, takesUnknownNames: serviceFields.takesUnknownNames, acceptProxy: serviceFields.acceptProxy });
+
+/** What of a service decides whether it clashes with another on its port. */
+export function neighbourOf(row: Prisma.VirtualServiceGetPayload<{ select: typeof neighbourColumns }>): Surroundings["services"][number] {
+  const { settings: rest, gateways, id, ...own } = row;
+  return { ...neighbourFields.parse({ ...(typeof rest === "object" ? rest : {}), ...own }), id, gatewayIds: gateways.map((gateway) => gateway.gatewayId) };
 }
 
 export function poolFactsOf(row: PoolRow): PoolFacts {

@@ -2,7 +2,7 @@
 import type { Caller } from "../caller.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import type { ServiceFacts, Surroundings } from "./facts.ts";
-import { gatewayColumns, gatewayFactsOf, poolColumns, poolFactsOf, serviceColumns, serviceFactsOf } from "./service-rows.ts";
+import { gatewayColumns, gatewayFactsOf, neighbourColumns, neighbourOf, poolColumns, poolFactsOf, serviceColumns, serviceFactsOf } from "./service-rows.ts";
 
 const rowsMax = 1_000;
 
@@ -22,8 +22,20 @@ export async function readPools(caller: Caller) {
   return rows.map(poolFactsOf);
 }
 
-/** `services` of the result hold every service; callers take the one they look at out. */
-export async function readSurroundings(caller: Caller, services: readonly ServiceFacts[], now: Date): Promise<Surroundings> {
+/** One service with its pool; undefined when this organisation has none of this id. */
+export async function readService(caller: Caller, id: string, roots: readonly string[]): Promise<ServiceFacts | undefined> {
+  const row = await caller.db.virtualService.findFirst({ where: { id, organisationId: caller.organisationId }, select: serviceColumns });
+  return row ? serviceFactsOf(row, roots) : undefined;
+}
+
+/** What stands around one service: of the other services only those of its port can clash with it. */
+export async function readSurroundingsOf(caller: Caller, service: { id: string | null; port: number }, now: Date): Promise<Surroundings> {
+  const rows = await caller.db.virtualService.findMany({ where: { organisationId: caller.organisationId, port: service.port }, select: neighbourColumns, take: rowsMax });
+  return without(await readSurroundings(caller, rows.map(neighbourOf), now), service.id);
+}
+
+/** `services`: every one that may clash with another; callers take the one they look at out. */
+export async function readSurroundings(caller: Caller, services: Surroundings["services"], now: Date): Promise<Surroundings> {
   const gateways = await caller.db.gateway.findMany({ where: { organisationId: caller.organisationId }, select: gatewayColumns, orderBy: [{ nameKey: "asc" }, { id: "asc" }], take: rowsMax });
   return { now, gateways: gateways.map(gatewayFactsOf), services: [...services], knownNames: await readKnownNames(caller) };
 }

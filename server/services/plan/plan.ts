@@ -8,7 +8,7 @@ import { methodName } from "../lint/balancing-rules.ts";
 import { inOrder } from "../lint/report.ts";
 import { findingsOfPool, findingsOfService } from "../lint/service-rules.ts";
 import type { ServiceFacts } from "../lint/facts.ts";
-import { readRoots, readServices, readSurroundings, without } from "../lint/surroundings.ts";
+import { readRoots, readService, readSurroundingsOf } from "../lint/surroundings.ts";
 import { draftOf } from "./draft.ts";
 import { lookAtMembers } from "./look-at-members.ts";
 import { nameVerdicts, type NameVerdict } from "./verdicts.ts";
@@ -19,11 +19,10 @@ type Plan = z.infer<typeof servicePlan>;
 /** Looks at the members' certificates from here when the caller may operate; else, and when they do not answer, uses what health checks saw. */
 export async function planService(caller: Caller, input: Input, now: Date = new Date()): Promise<Plan> {
   const roots = await readRoots(caller);
-  const services = await readServices(caller, roots);
-  const saved = input.id === undefined ? undefined : services.find((service) => service.id === input.id);
+  const saved = input.id === undefined ? undefined : await readService(caller, input.id, roots);
   if (input.id !== undefined && !saved) throw notFound("virtual service", input.id);
   const draft = await draftOf(caller, input, { roots, saved });
-  const around = without(await readSurroundings(caller, services, now), draft.id);
+  const around = await readSurroundingsOf(caller, draft, now);
   const service = await lookAtMembers(caller, draft);
   const verdicts = nameVerdicts(service);
   const findings = inOrder([...findingsOfService(service, around), ...findingsOfPool(service.pool)]);
