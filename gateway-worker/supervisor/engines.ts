@@ -51,7 +51,8 @@ export type EngineGroupOptions = {
 export type ApplyResult = { ok: true } | { ok: false; problems: SnapshotProblem[] };
 
 type InForce = { snapshot: Snapshot; certificates: ListenerCertificatePem[] };
-type Prepared = { engine: EngineProcess; id: number | undefined; problems: SnapshotProblem[] };
+/** `pid`: the process that was asked; another one in its place knows nothing of it. */
+type Prepared = { engine: EngineProcess; pid: number; id: number | undefined; problems: SnapshotProblem[] };
 
 /** Entries per access message when a restarted engine is fed; the contract's bound of a page. */
 const accessPageMax = 5_000;
@@ -205,7 +206,6 @@ export class EngineGroup {
     // The HTTP engine first: it must know a service before a stream engine hands it a connection of it.
     await Promise.allSettled(prepared.filter(({ engine }) => engine === http).map(async (one) => await this.#commit(one)));
     await Promise.allSettled(prepared.filter(({ engine }) => engine !== http).map(async (one) => await this.#commit(one)));
-    if (http) this.#http.fed(http);
     await this.#retireHttp();
     this.#options.onStatus(this.status());
     return { ok: true };
@@ -237,23 +237,25 @@ export class EngineGroup {
   async #feedHttp(engine: EngineProcess): Promise<void> {
     if (!this.#inForce || this.#isDraining || engine !== this.#http.process || this.#http.isFed(engine)) return;
     await this.#feedSnapshot(engine, await prepare(engine, { snapshot: forHttpEngine(this.#inForce.snapshot), certificates: [], httpSocket: this.#http.socketPath(this.#inForce.snapshot) }));
-    this.#http.fed(engine);
   }
 
-  async #feedSnapshot(engine: EngineProcess, { id, problems }: Prepared): Promise<void> {
+  async #feedSnapshot(engine: EngineProcess, prepared: Prepared): Promise<void> {
+    const { id, problems } = prepared;
     if (problems.length > 0 || id === undefined) throw new Error(`it refused the snapshot in force: ${problems.map((problem) => problem.message).join("; ")}`);
-    await this.#commit({ engine, id });
+    await this.#commit(prepared);
   }
 
   /** Swaps; a process that has not heard it yet is told beside it who may take connections and who is kept where. */
-  async #commit({ engine, id }: Pick<Prepared, "engine" | "id">): Promise<void> {
-    const more = this.#told.get(engine.index) === engine.pid ? [] : (this.#options.onFeed?.(engine.index) ?? []);
-    this.#told.set(engine.index, engine.pid);
+  async #commit({ engine, pid, id }: Prepared): Promise<void> {
+    if (id === undefined || engine.pid !== pid) return; // it died meanwhile; its successor is fed when it says hello
+    const more = this.#told.get(engine.index) === pid ? [] : (this.#options.onFeed?.(engine.index) ?? []);
+    this.#told.set(engine.index, pid);
     // Before, so that no client meets a member that is down; behind it again, because kept clients belong to a service that must be known.
     for (const command of more) engine.tell(command);
-    const committed = engine.ask({ kind: "commit", prepared: id ?? 0 });
+    const committed = engine.ask({ kind: "commit", prepared: id });
     for (const command of more) engine.tell(command);
     await committed;
+    if (engine === this.#http.process) this.#http.fed(engine);
   }
 
   #reported(engine: EngineProcess, report: EngineReport): void {
@@ -298,11 +300,12 @@ function engineCommand(options: EngineGroupOptions): [string, ...string[]] {
 }
 
 async function prepare(engine: EngineProcess, next: InForce & { httpSocket: string | null }): Promise<Prepared> {
+  const { pid } = engine;
   try {
     const answer = await engine.ask({ kind: "prepare", ...next });
-    return { engine, id: answer.id, problems: answer.kind === "prepared" ? answer.problems : [] };
+    return { engine, pid, id: answer.id, problems: answer.kind === "prepared" ? answer.problems : [] };
   } catch (cause) {
-    return { engine, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };
+    return { engine, pid, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };
   }
 }
 
