@@ -174,7 +174,12 @@ export class HttpEngine {
   }
 
   #loads(): EngineReport["services"] {
-    return this.pools.loads().flatMap(({ serviceId, members }) => (this.#services.has(serviceId) ? [{ serviceId, connections: 0, opened: 0, refused: this.counts.of(serviceId).refused, requests: this.counts.of(serviceId).requests, responses: [...this.counts.of(serviceId).responses], bytesUp: 0, bytesDown: 0, members }] : []));
+    const moved = this.counts.takeMoved();
+    if (moved.size === 0) return [];
+    return this.pools.loads().filter(({ serviceId }) => moved.has(serviceId) && this.#services.has(serviceId)).map(({ serviceId, members }) => {
+      const { requests, responses, refused } = this.counts.of(serviceId);
+      return { serviceId, connections: 0, opened: 0, refused, requests, responses: [...responses], bytesUp: 0, bytesDown: 0, members };
+    });
   }
 
   #problemsOf(service: SnapshotService, index: number): SnapshotProblem[] {

@@ -323,6 +323,7 @@ export class Exchange implements Timed {
     // A connection whose request and response are both through may carry the next one; any other is worth nothing.
     if (!this.#isSent || !this.#isReceived) this.#request?.destroy();
     this.#release();
+    this.#connection.engine.counts.touch(this.#service.id);
     this.#connection.exchangeOver(this);
   }
 }

@@ -4,6 +4,8 @@ type Counts = { requests: number; refused: number; /** By first digit, 1xx to 5x
 
 export class RequestCounts {
   readonly #counts = new Map<string, Counts>();
+  /** Services whose numbers, or whose members' numbers, changed since the last report. */
+  #moved = new Set<string>();
 
   of(serviceId: string): Counts {
     const known = this.#counts.get(serviceId);
@@ -13,15 +15,30 @@ export class RequestCounts {
     return counts;
   }
 
+  /** Something about the service is worth a report. */
+  touch(serviceId: string): void {
+    this.#moved.add(serviceId);
+  }
+
+  /** Services that moved since the last call. */
+  takeMoved(): ReadonlySet<string> {
+    const moved = this.#moved;
+    this.#moved = new Set();
+    return moved;
+  }
+
   requested(serviceId: string): void {
+    this.touch(serviceId);
     this.of(serviceId).requests += 1;
   }
 
   refused(serviceId: string): void {
+    this.touch(serviceId);
     this.of(serviceId).refused += 1;
   }
 
   responded(serviceId: string, status: number): void {
+    this.touch(serviceId);
     const digit = Math.floor(status / 100) - 1;
     const { responses } = this.of(serviceId);
     if (digit >= 0 && digit < 5) responses[digit as 0 | 1 | 2 | 3 | 4] += 1;

@@ -45,6 +45,7 @@ export class EngineBench {
   readonly reports: EngineReport[] = [];
   errors = "";
   #nextId = 0;
+  readonly #loads = new Map<string, EngineReport["services"][number]>();
   readonly #listeners = new Set<(message: EngineMessage) => void>();
 
   private constructor(directory: string) {
@@ -55,6 +56,9 @@ export class EngineBench {
     this.child.on("message", (raw) => {
       const message = engineMessage.parse(raw);
       if (message.kind === "report") {
+        // Only services that moved are reported; a test wants to see them all.
+        for (const load of message.services) this.#loads.set(load.serviceId, load);
+        message.services = [...this.#loads.values()];
         this.reports.push(message);
         this.child.send({ kind: "seen" } satisfies EngineCommand);
       }
