@@ -3,12 +3,12 @@ import { expect, test } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
 import { consoleUrl, signIn, useInstallation } from "./support/session.ts";
 
-const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
+const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/virtual-services", "/virtual-services/new", "/pools", "/pools/new", "/findings", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/certificates/issue", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
 
 /** One page of each kind: picture, guide, list, form, settings. */
 const kinds = ["/", "/guide", "/agents", "/policies/new", "/settings/agent-site"];
 
-// Some 35 pages each, on a machine that may be busy.
+// Some 45 pages each, on a machine that may be busy.
 test.describe.configure({ timeout: 600_000 });
 
 useInstallation(3);
@@ -21,12 +21,12 @@ for (const [colorScheme, width, isWhole] of [["light", 1440, true], ["dark", 390
     await signIn(context);
     const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
     const details: string[] = [];
-    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
+    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["virtualService", "/virtual-services"], ["pool", "/pools"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
       details.push(`${path}/${await read(list)}`, ...(["agent", "bundle", "certificate"].includes(list) ? [] : [`${path}/${await read(list)}/edit`]));
     }
     const page = await context.newPage();
     const complaints = complaintsOf(page);
-    for (const path of isWhole ? [...lists, ...details] : [...kinds, ...details.filter((detail) => /^\/(agents|gateways)\/[^/]+$/.test(detail))]) {
+    for (const path of isWhole ? [...lists, ...details] : [...kinds, ...details.filter((detail) => /^\/(agents|gateways|virtual-services|pools)\/[^/]+$/.test(detail))]) {
       await test.step(path, async () => {
         await page.goto(path);
         await settled(page);
