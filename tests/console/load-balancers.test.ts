@@ -117,7 +117,7 @@ describe("a load balancer in front of a tunnel gateway", () => {
     await acceptProxy(false);
   }, 60_000);
 
-  it.skipIf(!has("haproxy"))("is named as a certificate proxy when it ends TLS: by the check, by the agent's page and by lint, with both fingerprints (needs haproxy) [S0-03] [S0-08] [S0-09]", async () => {
+  it.skipIf(!has("haproxy"))("is named as a certificate proxy when it ends TLS: by the check, by the agent's page, by lint and on the overview, with both fingerprints (needs haproxy) [S0-03] [S0-08] [S0-09]", async () => {
     const ca = await TestCa.root({ commonName: "Somebody's CA" });
     const foreign = await ca.issue({ commonName: "localhost", dns: ["localhost"], usage: ["server"] });
     writeFileSync(path.join(directory, "foreign.pem"), foreign.chainPem + foreign.keyPem);
@@ -137,8 +137,11 @@ describe("a load balancer in front of a tunnel gateway", () => {
     expect(found).toMatchObject({ severity: "error", object: { kind: "gateway", id: gatewayId } });
     for (const words of ["field-7", foreign.fingerprint, own]) expect(found?.sentence).toContain(words);
 
+    expect((await org.as("auditor").overview.view()).warnings).toContainEqual(expect.objectContaining({ code: "certificate-proxy", link: `/gateways/${gatewayId}` }));
+
     // The gateway's own certificate that is merely not pinned is another fault, and an old attempt says nothing about today.
     await db().agent.update({ where: { id }, data: { attempts: [{ ...attempt, detail: attempt.detail.replace(foreign.fingerprint, own) }, { ...attempt, at: new Date(Date.now() - 25 * 3_600_000).toISOString() }] } });
     expect((await org.as("auditor").agent.get({ id })).diagnoses).toEqual([]);
+    expect((await org.as("auditor").overview.view()).warnings.map((warning) => warning.code)).not.toContain("certificate-proxy");
   }, 60_000);
 });

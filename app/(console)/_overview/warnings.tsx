@@ -16,6 +16,7 @@ const ofMany: Record<string, string> = {
   "pin-not-served": "pins of policies are presented by no gateway.",
   "policy-without-effect": "policies are enabled but name no gateway or target no group.",
   "certificate-expiring": "certificates expire soon or have expired.",
+  "certificate-proxy": "certificates that are no gateway's were met by agents: something ends TLS in front of gateways.",
   "identity-duplicated": "agents may share their identity with another machine.",
 };
 

@@ -1,6 +1,7 @@
 /** What needs a person's attention, each with a code, a sentence and a cure (DESIGN section 9). */
 import type { z } from "zod";
 import type { overview } from "../../../contract/objects.ts";
+import { certificateProxies } from "../agent/certificate-proxy.ts";
 import type { Caller } from "../caller.ts";
 import { gatewayStateColumns, gatewayStateOf } from "../gateway/state.ts";
 import { readServiceRows } from "../virtual-service/list.ts";
@@ -11,8 +12,14 @@ const namedMax = 5;
 const expiringMs = 30 * 24 * 3_600_000;
 
 export async function warningsOf(caller: Caller, now: Date): Promise<Warning[]> {
-  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now), serviceWarnings(caller)]);
+  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now), proxyWarnings(caller, now), serviceWarnings(caller)]);
   return found.flat();
+}
+
+/** Agents met a certificate that is not the gateway's (S0-03, S0-09). */
+async function proxyWarnings(caller: Caller, now: Date): Promise<Warning[]> {
+  const found = await certificateProxies(caller, now);
+  return found.map(({ sentence, cure, gatewayId }) => ({ code: "certificate-proxy", sentence, cure, link: `/gateways/${gatewayId}` }));
 }
 
 async function gatewayWarnings(caller: Caller, now: Date): Promise<Warning[]> {
