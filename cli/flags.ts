@@ -60,8 +60,10 @@ function kindOf(property: string, schema: Schema): Flag["kind"] {
 function flagName(property: string, kind: Flag["kind"], taken: ReadonlySet<string>): string {
   if (kind === "secret-file" || kind === "file") return `${kebab(property).replace(/^current$/, "current-password")}-file`;
   if (kind === "base64-file") return "pkcs12-file";
+  // An object that can be named or described: --pool names one, --new-pool describes it.
+  if (kind === "json" && taken.has(`${property}Id`)) return `new-${kebab(property)}`;
   const short = property.length > 3 && property.endsWith("Ids") ? `${property.slice(0, -3)}s` : property.length > 2 && property.endsWith("Id") ? property.slice(0, -2) : property.replace(/^is([A-Z])/, (_, letter: string) => letter.toLowerCase());
-  return kebab(short !== property && taken.has(short) ? property : short);
+  return kebab(short !== property && taken.has(short) && !property.endsWith("Id") ? property : short);
 }
 
 function placeholder(flag: Flag): string {
@@ -127,9 +129,14 @@ function readJson(flag: Flag, text: string): unknown {
   try {
     return JSON.parse(text.startsWith("@") ? readSmallFile(text.slice(1)) : text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw usage(`--${flag.flag} takes JSON, or @FILE with JSON: ${error.message}`);
+    if (error instanceof SyntaxError) throw usage(`--${flag.flag} takes JSON, or @FILE with JSON${exampleOf(flag)}: ${error.message}`);
     throw error;
   }
+}
+
+/** The default is the best example of what a flag's JSON looks like. */
+function exampleOf({ schema }: Flag): string {
+  return typeof schema.default === "object" && schema.default !== null && Object.keys(schema.default).length > 0 ? `, such as ${JSON.stringify(schema.default)}` : "";
 }
 
 function withoutNull(schema: Schema): { schema: Schema; isNullable: boolean } {

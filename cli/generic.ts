@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { columnsFor } from "./columns.ts";
 import { connection, type Connection } from "./config.ts";
 import { confirmImpact, confirmName, confirmRefused, type Impact } from "./confirm.ts";
-import { usage } from "./errors.ts";
+import { type CliError, usage } from "./errors.ts";
 import { addFlags, type Flag, flagsOf, readFlags } from "./flags.ts";
 import { callApi } from "./http.ts";
 import { presentFields } from "./merge.ts";
@@ -70,7 +70,7 @@ function addCommand(noun: Command, verb: string, operation: Operation, shared: S
   const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
   const positional = positionalOf(operation, inPath);
   const flags = flagsOf(operation, new Set([...inPath, ...positional, "version", "confirmName"]));
-  const required = new Set(isUpdate(operation) ? [] : (operation.input?.required ?? []));
+  const required = new Set(!isUpdate(operation) ? (operation.input?.required ?? []) : isSwitch(operation) ? ["isEnabled"] : []);
   const command = noun.command(verb, { isDefault: defaultVerbs.has(operation.name) }).description(operation.summary).allowExcessArguments(false);
   const alias = aliases[verb];
   if (alias) command.alias(alias);
@@ -101,6 +101,7 @@ async function run(call: Call, shared: Shared): Promise<void> {
   for (const [index, name] of inPath.entries()) params[name] = name === "memberId" ? await resolveMember(target, params["poolId"] ?? "", call.values[index] ?? "") : await resolveId(target, referenceTag(name, operation.tag) ?? "", call.values[index] ?? "");
   const given = { ...(await fromFile(options["from"])), ...Object.fromEntries(positional.flatMap((name, index) => (call.values[inPath.length + index] === undefined ? [] : [[name, call.values[inPath.length + index]]]))), ...(await readFlags(call.flags, options)) };
   const input = await resolveReferences(target, call.flags, given);
+  if (isSwitch(operation) && input["isEnabled"] === undefined) throw missingFlags(call, ["isEnabled"]);
   const present = isUpdate(operation) ? await presentFields(target, operation, params["id"] ?? "") : {};
   const confirmation = cutsOff(operation) ? await confirm(target, { call, params, input }, shared) : {};
   const full = { ...(newestFirst.has(operation.name) ? { desc: true } : {}), ...present, ...input, ...confirmation };
@@ -120,7 +121,7 @@ async function send(target: Connection, call: { operation: Operation; params: Re
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
   if (call.isAll) {
     const rows = await listAll(target, path.slice(1), full);
-    return show(shared, operation.tag, { rows, total: rows.length });
+    return show(shared, operation.tag, { rows, total: rows.length }, operation.name);
   }
   const inQuery = operation.method === "GET" || operation.method === "DELETE";
   const reply = await callApi(target, { method: operation.method, path, ...(inQuery ? { query: full } : operation.input ? { body: full } : {}) });
@@ -132,14 +133,14 @@ export function show(shared: Shared, tag: string, reply: unknown, name = ""): vo
   const { screen } = shared;
   if (shared.isJson()) return printJson(screen, reply);
   const rows = Array.isArray(reply) ? (reply as Row[]) : ((reply as Row | null)?.["rows"] as Row[] | undefined);
-  if (rows && rows.every((row) => typeof row === "object")) return showRows(screen, tag, rows, Array.isArray(reply) ? rows.length : Number((reply as Row)["total"] ?? rows.length));
+  if (rows && rows.every((row) => typeof row === "object")) return showRows(screen, name === "pool.history" ? name : tag, rows, Array.isArray(reply) ? rows.length : Number((reply as Row)["total"] ?? rows.length));
   const keys = Object.keys((reply as Row | null) ?? {});
   if (keys.length === 1 && (keys[0] === "id" || keys[0] === "version" || keys[0] === "isDone")) return screen.out(keys[0] === "id" ? `${doneWord(name)} ${cell((reply as Row)["id"])}\n` : `${doneWord(name)}\n`);
   printDetail(screen, reply);
 }
 
 function showRows(screen: Screen, tag: string, rows: Row[], total: number): void {
-  if (rows.length === 0) return screen.err(`No ${tag.replaceAll("-", " ")} found.\n`);
+  if (rows.length === 0) return screen.err(`No ${tag === "pool.history" ? "changes of members' states" : tag.replaceAll("-", " ")} found.\n`);
   printTable(screen, columnsFor(tag, rows), rows);
   if (total > rows.length) screen.err(`${rows.length} of ${total}; see the others with --page, or --all.\n`);
 }
@@ -147,6 +148,8 @@ function showRows(screen: Screen, tag: string, rows: Row[], total: number): void
 function doneWord(name: string): string {
   const verb = name.split(".")[1] ?? "";
   if (verb === "create") return "Created";
+  if (verb.startsWith("issue")) return "Issued";
+  if (verb === "import") return "Imported";
   if (verb === "remove") return "Deleted";
   if (verb.startsWith("revoke")) return "Revoked";
   return "Done";
@@ -173,6 +176,9 @@ async function fromFile(source: unknown): Promise<Record<string, unknown>> {
     throw error;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw usage("--from takes a JSON object.");
+  const { service, reasons } = value as Record<string, unknown>;
+  // What `virtual-service preset --json` printed: the filled form beside its reasons.
+  if (typeof service === "object" && service !== null && Array.isArray(reasons)) return service as Record<string, unknown>;
   return value as Record<string, unknown>;
 }
 
@@ -188,9 +194,12 @@ async function resolveReferences(target: Connection, flags: readonly Flag[], inp
 
 function demandRequired(call: Call, input: Record<string, unknown>, inPath: readonly string[]): void {
   const missing = (call.operation.input?.required ?? []).filter((name) => input[name] === undefined && !inPath.includes(name));
-  if (missing.length === 0) return;
+  if (missing.length > 0) throw missingFlags(call, missing);
+}
+
+function missingFlags(call: Call, missing: readonly string[]): CliError {
   const names = missing.map((name) => (call.positional.includes(name) ? `<${name}>` : `--${call.flags.find((flag) => flag.property === name)?.flag ?? name}`));
-  throw usage(`Missing: ${names.join(", ")}. See: sallyport ${nounOf(call.operation.tag)} ${kebab(call.operation.name.split(".")[1] ?? "")} --help`);
+  return usage(`Missing: ${names.join(", ")}. See: sallyport ${nounOf(call.operation.tag)} ${kebab(call.operation.name.split(".")[1] ?? "")} --help`);
 }
 
 /** What is typed without a flag: the name of a new object, the text to search for. */
@@ -202,7 +211,11 @@ function positionalOf(operation: Operation, inPath: readonly string[]): string[]
 }
 
 function isUpdate(operation: Operation): boolean {
-  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || operation.name.endsWith(".setEnabled")) && canGet(operation);
+  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || isSwitch(operation)) && canGet(operation);
+}
+
+function isSwitch(operation: Operation): boolean {
+  return operation.name.endsWith(".setEnabled");
 }
 
 function canGet(operation: Operation): boolean {

@@ -54,7 +54,7 @@ function refusedBy(status: number, answer: unknown): CliError {
   const inner = parsed.success ? parsed.data.error : errorAnswer.safeParse({ error: (answer as { error?: { data?: unknown } } | null)?.error?.data }).data?.error;
   if (!inner) return new CliError(`The console answered ${status}.`, { code: `http-${status}` });
   const fields = inner.fields.filter((field) => !inner.message.includes(field.message)).map((field) => `${field.path}: ${field.message}`);
-  return new CliError(inner.message, { code: inner.code, fields: inner.fields, details: [...fields, ...(inner.requestId ? [`request id ${inner.requestId}`] : [])] });
+  return new CliError(inner.message, { code: inner.code, fields: inner.fields, details: [...fields, [`code ${inner.code}`, ...(inner.requestId ? [`request id ${inner.requestId}`] : [])].join(", ")] });
 }
 
 function reasonOf(error: unknown): string {

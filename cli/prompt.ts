@@ -56,7 +56,10 @@ export function readSmallFile(file: string): string {
     if (fs.statSync(file).size > 4 * 1024 * 1024) throw usage(`${file} is larger than 4 MiB.`);
     return fs.readFileSync(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") throw usage(`There is no file ${file}.`);
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") throw usage(`There is no file ${file}.`);
+    if (code === "EISDIR") throw usage(`${file} is a folder; give a file in it.`);
+    if (code === "EACCES") throw usage(`You may not read ${file}.`);
     throw error;
   }
 }

@@ -61,7 +61,7 @@ describe("the command line", () => {
     await ok("gateway", "create", "edge1", "--public-names", "gw.example.com");
     await ok("certificate", "issue-for-service", "Mail", "--names", "mail.example.com", "*.mail.example.com");
     await ok("pool", "create", "Mail servers", "--session-bound", "yes", "--members", members);
-    await ok("virtual-service", "create", "Mail", "--port", "8443", "--server-names", "mail.example.com", "--pool-id", "Mail servers", "--gateways", "edge1", "--certificates", "Mail");
+    await ok("virtual-service", "create", "Mail", "--port", "8443", "--server-names", "mail.example.com", "--pool", "Mail servers", "--gateways", "edge1", "--certificates", "Mail");
     await ok("virtual-service", "update", "mail", "--mode", "tls-offload");
     expect(JSON.parse(await ok("virtual-service", "show", "Mail", "--json"))).toMatchObject({ mode: "tls-offload", port: 8443, serverNames: ["mail.example.com"], pool: { name: "Mail servers" }, gateways: [{ name: "edge1" }], certificates: [{ name: "Mail", names: ["mail.example.com", "*.mail.example.com"] }], version: 1 });
     expect(await ok("virtual-services", "list")).toMatch(/NAME +STATE +MODE.*\nMail +unknown +tls-offload +tcp +\[::\]:8443 +mail\.example\.com +0\/2 +0 /);
@@ -72,7 +72,7 @@ describe("the command line", () => {
   it("drains a member by its name, and asks before the last one goes", async () => {
     await ok("gateway", "create", "edge1");
     await ok("pool", "create", "Mail servers", "--members", members);
-    await ok("virtual-service", "create", "Mail", "--port", "8443", "--pool-id", "Mail servers", "--gateways", "edge1");
+    await ok("virtual-service", "create", "Mail", "--port", "8443", "--pool", "Mail servers", "--gateways", "edge1");
     expect(JSON.parse(await ok("pool", "member-impact", "Mail servers", "one", "--state", "drain", "--json"))).toMatchObject({ needsConfirmation: false, sharesAfter: [{ name: "one", share: 0 }, { name: "two", share: 1 }] });
     await ok("pool", "set-member-state", "Mail servers", "one", "--state", "drain");
     expect(await run("pool", "set-member-state", "Mail servers", "three", "--state", "drain")).toMatchObject({ code: 2, err: expect.stringContaining("it has: one, two") });
