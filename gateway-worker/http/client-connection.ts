@@ -24,6 +24,8 @@ export class ClientConnection {
   /** No further request is taken. */
   isClosing = false;
   readonly #exchanges = new Set<Exchange>();
+  /** What the hand-over took of the bytes that the socket counts. */
+  readonly #handOverBytes: number;
   readonly #protocol: ClientOne | ClientTwo;
   /** As the last request saw it: a service that was taken away still finishes what its connections began. */
   #service: SnapshotService;
@@ -36,6 +38,7 @@ export class ClientConnection {
     this.socket = socket;
     this.facts = facts;
     this.id = facts.connectionId;
+    this.#handOverBytes = socket.bytesRead - socket.readableLength;
     socket.destroySoon = () => this.linger();
     socket.on("close", () => this.#closed());
     this.#protocol = facts.alpn === "h2" ? new ClientTwo(this) : new ClientOne(this);
@@ -44,6 +47,11 @@ export class ClientConnection {
   /** What is in force for this connection's next request. */
   get service(): SnapshotService {
     return this.engine.service(this.facts.serviceId) ?? this.#service;
+  }
+
+  /** True once the client sent a byte. */
+  get hasSpoken(): boolean {
+    return this.socket.bytesRead > this.#handOverBytes;
   }
 
   get requests(): number {

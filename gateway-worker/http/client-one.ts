@@ -122,6 +122,8 @@ export class ClientOne {
     if (error.code === "ECONNRESET" || error.code === "EPIPE") return this.#connection.destroy();
     // Bytes behind a request that was the last one: nobody reads them.
     if (error.code === "HPE_CLOSED_CONNECTION") return this.#lastBytes();
+    // Browsers open connections ahead of need: an answer nobody asked for could be taken for that of the next request.
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && !this.#connection.hasSpoken) return this.#connection.linger();
     if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return this.fail("http-timeout", "the request's head did not arrive in time");
     if (error.code === "HPE_HEADER_OVERFLOW") return this.fail("http-head-too-large", `the head has more than ${headBytesMax} bytes`);
     if (error.code === "HPE_INVALID_VERSION") return this.fail("http-malformed", "the version is not HTTP/1.0 or 1.1", 505);

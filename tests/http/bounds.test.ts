@@ -84,7 +84,8 @@ describe("deadlines", () => {
     head.write("GET / HTTP/1.1\r\nHost: web");
     expect((await head.response()).status).toBe(408);
     const silent = new RawClient(bench.connect(offered));
-    expect(await silent.ended()).toContain("408 ");
+    // A browser opened it ahead of need: closed without an answer that it could take for another's.
+    expect(await silent.ended()).toBe("");
     const body = new RawClient(bench.connect(offered));
     body.write("POST / HTTP/1.1\r\nHost: web.example.com\r\nContent-Length: 10\r\n\r\nabc");
     const late = await body.response();

@@ -285,6 +285,27 @@ describe("floods", () => {
     await until("only the good one is left", async () => (await bench.report()).counters.connections === 1);
   }, 40_000);
 
+  it("closes connections that begin nothing: no preface, no request, a head without end, and silence after a request [H15] [T06]", async () => {
+    const member = closed(await RecordingMember.start((one, bytes) => {
+      if (bytes.endsWith("\r\n\r\n")) one.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }));
+    const offered = offer({ service: { limits: { headTimeoutMs: 500, idleTimeoutMs: 1_000 } }, members: [{ port: member.port }] });
+    const bench = closed(await EngineBench.start([offered]));
+    const greeting = Buffer.concat([preface, frame(frameType.settings, 0, 0, Buffer.alloc(0))]);
+    const openings = [Buffer.alloc(0), preface.subarray(0, 10), greeting, Buffer.concat([greeting, frame(frameType.headers, 1, 1, block.subarray(0, 10))]), Buffer.concat([greeting, headers(1)])];
+    const gone = await Promise.all(openings.map(async (opening) => {
+      const socket = bench.connect(offered, { alpn: "h2" });
+      socket.resume();
+      if (opening.length > 0) socket.write(opening);
+      const begun = performance.now();
+      await new Promise((resolve) => socket.once("end", resolve).once("close", resolve));
+      socket.destroy();
+      return performance.now() - begun;
+    }));
+    expect(Math.max(...gone)).toBeLessThan(8_000);
+    expect(judgeBytes(member.all).requests).toHaveLength(1);
+  });
+
   it("names a flood in its refusals", async () => {
     const offered = offer({ members: [{ port: 1 }] });
     const bench = closed(await EngineBench.start([offered]));
