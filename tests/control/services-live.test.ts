@@ -108,10 +108,10 @@ describe("a service made in the console", () => {
 
   it("counts a member's connections over all engines for its limit, and cuts them when somebody asks for it", { timeout: 60_000 }, async () => {
     const ports = { small: await live.startMember("small"), large: await live.startMember("large") };
-    const service = await live.makeService(ports, { pool: { members: [{ name: "small", host: "127.0.0.1", port: ports.small, maxConnections: 3 }, { name: "large", host: "127.0.0.1", port: ports.large }] } });
+    const service = await live.makeService(ports, { pool: { healthCheck: { kind: "none" }, members: [{ name: "small", host: "127.0.0.1", port: ports.small, maxConnections: 3 }, { name: "large", host: "127.0.0.1", port: ports.large }] } });
     const held = await Promise.all([1, 2, 3].map(async () => await live.hold(service.port)));
     expect(held.map(({ member }) => member)).toEqual(["small", "small", "small"]);
-    await until(async () => (await Promise.all(Array.from({ length: 8 }, async () => await live.visit(service.port)))).every((name) => name === "large"), "every engine knows of the others' connections");
+    await until(async () => (await Promise.all(Array.from({ length: 16 }, async () => await live.visit(service.port)))).every((name) => name === "large"), "every engine knows of the others' connections");
     for (let turn = 0; turn < 10; turn += 1) expect(await live.visit(service.port)).toBe("large");
     const ended = held.map(async ({ socket }) => await new Promise((resolve) => socket.once("close", resolve)));
     const { setMemberState } = await import("../../server/services/pool/set-member-state.ts");

@@ -70,7 +70,7 @@ export class LiveServices {
     const port = await freePort();
     const name = `service ${randomBytes(3).toString("hex")}`;
     const pool = {
-      name: `${name} pool`, scheduling: "failover", healthCheck: { kind: "tcp", intervalMs: 500, timeoutMs: 300, rise: 1, fall: 2 }, passiveCheck: null,
+      name: `${name} pool`, scheduling: "failover", healthCheck: { kind: "tcp", intervalMs: 1_000, timeoutMs: 900, rise: 1, fall: 2 }, passiveCheck: null,
       members: Object.entries(ports).map(([member, memberPort]) => ({ name: member, host: "127.0.0.1", port: memberPort })), ...change.pool,
     };
     const input = serviceCreate.parse({ name, gatewayIds: [this.gateway.id], address: "127.0.0.1", port, mode: "tcp", protocol: change.protocol ?? "tcp", pool, ...(change.persistence ? { persistence: change.persistence } : {}) });
