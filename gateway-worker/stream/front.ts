@@ -3,8 +3,10 @@
  * changes: a connection sees the services as they were when it was accepted. States: new -> bound -> accepting -> closed.
  */
 import net from "node:net";
+import { listenerLimits } from "../../contract/snapshot.ts";
 import { subnetList } from "../net/sources.ts";
 import type { CompiledFront } from "../runtime/service-plan.ts";
+import type { AdmissionLimits } from "./admission.ts";
 import type { LiveService } from "./live-service.ts";
 
 /** What a front serves now; replaced as a whole. */
@@ -13,10 +15,15 @@ export type FrontPlan = {
   services: ReadonlyMap<string, LiveService>;
   /** Whether a peer is a load balancer whose header is believed; null: no header is expected from anybody. */
   isBalancer: ((address: string) => boolean) | null;
+  /** Before a service is known; those of a tunnel listener, with more connections where a service may have more. */
+  limits: AdmissionLimits;
 };
 
+const openingLimits: AdmissionLimits = listenerLimits.parse({});
+
 export function planFront(compiled: CompiledFront, services: ReadonlyMap<string, LiveService>): FrontPlan {
-  return { compiled, services, isBalancer: compiled.acceptProxy.kind === "off" ? null : subnetList(compiled.acceptProxy.sources) };
+  const connectionsMax = Math.max(openingLimits.connectionsMax, ...Array.from(services.values(), ({ service }) => service.limits.connectionsMax));
+  return { compiled, services, limits: { ...openingLimits, connectionsMax }, isBalancer: compiled.acceptProxy.kind === "off" ? null : subnetList(compiled.acceptProxy.sources) };
 }
 
 /** Connections held between bind and commit, when the port already serves through other engines. */

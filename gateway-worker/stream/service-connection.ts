@@ -206,8 +206,8 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
     this.#source = header.source ?? this.#source;
     this.#toldDestination = header.destination;
     const { admission } = this.#engine;
-    if (!admission.named(this.#source.address, this.#engine.services.limits)) {
-      this.#refuse("source-limit", `more than ${this.#engine.services.limits.handshakesPerSourceMax} unfinished handshakes from this address`);
+    if (!admission.named(this.#source.address, this.#front.limits)) {
+      this.#refuse("source-limit", `more than ${this.#front.limits.handshakesPerSourceMax} unfinished handshakes from this address`);
       return false;
     }
     this.#countedAs = this.#source.address;
@@ -227,7 +227,7 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
       this.#refuse("gateway-draining", "the gateway takes no new connections");
       return;
     }
-    if (this.#engine.services.isFull(live) || this.#engine.admission.isOver(this.#engine.services.limits)) {
+    if (this.#engine.services.isFull(live) || this.#engine.admission.isOver(this.#front.limits)) {
       count(live, "refused", 1);
       this.#refuse("gateway-full", `service ${live.service.name} is at its limit of ${live.service.limits.connectionsMax} connections, or the gateway at its own`);
       return;

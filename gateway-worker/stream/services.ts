@@ -5,7 +5,6 @@
 import type net from "node:net";
 import type { SnapshotProblem } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
-import { listenerLimits } from "../../contract/snapshot.ts";
 import type { ServiceLoad } from "../../contract/virtual-service.ts";
 import type { EngineCommand, EngineReport } from "../engine-messages.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
@@ -13,7 +12,6 @@ import { PoolTable } from "../pools/pool-table.ts";
 import type { Compiled } from "../runtime/compile.ts";
 import type { CompiledFront } from "../runtime/service-plan.ts";
 import { MemberDialer } from "../upstream/member-tls.ts";
-import type { AdmissionLimits } from "./admission.ts";
 import type { Engine } from "./engine.ts";
 import { Front, planFront } from "./front.ts";
 import type { FrontPlan } from "./front.ts";
@@ -23,9 +21,6 @@ import { endpointText, peerEndpoint } from "./peer-address.ts";
 import { ServiceConnection } from "./service-connection.ts";
 
 type Plan = { compiled: Compiled; totals: Map<string, ServiceTotals>; terminators: TerminatorCache; kept: Map<string, FrontPlan>; started: Map<string, Front>; httpSocket: string | null };
-
-/** Bounds before a service is known; those of a tunnel listener. */
-const openingLimits: AdmissionLimits = listenerLimits.parse({});
 
 export class Services {
   readonly pools = new PoolTable();
@@ -43,10 +38,6 @@ export class Services {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-  }
-
-  get limits(): AdmissionLimits {
-    return openingLimits;
   }
 
   /** Proves the TLS material and binds new fronts. Returns every problem; none means ready to commit. */
@@ -171,7 +162,7 @@ export class Services {
 
   #accepted(front: Front, raw: net.Socket): void {
     const peer = peerEndpoint(raw);
-    const { isBalancer } = front.plan;
+    const { isBalancer, limits } = front.plan;
     const refuse = (code: RefusalCode, detail: string): void => {
       raw.destroy();
       this.#engine.refuse({ code, detail, connectionId: nextConnectionId(), source: endpointText(peer), serverName: null, target: null, certificate: null });
@@ -181,9 +172,9 @@ export class Services {
       return;
     }
     const address = isBalancer ? null : peer.address;
-    const verdict = this.#engine.admission.admit(address, openingLimits, this.#engine.wheel.nowMs);
+    const verdict = this.#engine.admission.admit(address, limits, this.#engine.wheel.nowMs);
     if (verdict === "admitted") this.#engine.enter(new ServiceConnection(this.#engine, front.plan, raw, peer), address);
-    else refuse(verdict, verdict === "source-limit" ? `more than ${openingLimits.handshakesPerSourceMax} unfinished handshakes from this address` : "the gateway is at its limit of connections or unfinished handshakes");
+    else refuse(verdict, verdict === "source-limit" ? `more than ${limits.handshakesPerSourceMax} unfinished handshakes from this address` : "the gateway is at its limit of connections or unfinished handshakes");
   }
 
   #retire(key: string, front: Front): void {
