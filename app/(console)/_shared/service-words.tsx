@@ -88,6 +88,8 @@ export function endpoint(host: string, port: number): string {
 /** A cause without what stands beside it anyway: the member's name, and the word for its state. The chain of a next hop stays whole. */
 export function bareCause(member: string, cause: string): string {
   const own = cause.startsWith(`${member}: `) ? cause.slice(member.length + 2) : cause;
+  if (own === "up") return "checks pass";
+  if (own === "disabled") return "not checked while it is disabled";
   return own.startsWith("down; ") ? own.slice(6) : own;
 }
 

@@ -65,7 +65,7 @@ export function ServiceForm({ initial, reasons = [], saved, submit, cancelHref, 
         <LimitFields draft={draft} />
         <TextAreaField label="Note" isOptional value={values.note ?? ""} onChange={(event) => set("note", event.target.value)} error={errorOf("note")} />
       </Form>
-      <aside aria-label="Plan" className="xl:sticky xl:top-4 xl:max-h-[calc(100dvh-6rem)] xl:overflow-y-auto">
+      <aside aria-label="Plan" className="xl:sticky xl:top-17 xl:max-h-[calc(100dvh-5.5rem)] xl:overflow-y-auto">
         <PlanPanel view={view} unplaced={findings.filter(({ place }) => place === null).map(({ finding }) => finding)} members={members} draft={draft} />
       </aside>
       {saved && <ConfirmSave saving={saving} title={`Change virtual service ${saved.name}?`} verb={submit} name={saved.name} />}
