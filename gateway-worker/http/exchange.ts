@@ -115,7 +115,7 @@ export class Exchange implements Timed {
   async #findMember(): Promise<void> {
     const { engine } = this.#connection;
     const failures: MemberFailure[] = [];
-    for (let attempt = 0; attempt < attemptsMax && !this.isOver; attempt += 1) {
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const pick = engine.pools.pick({ service: this.#service, source: this.#connection.facts.source.address, kept: this.#kept.kept, exclude: this.#tried.size === 0 ? undefined : this.#tried, persistence: this.#kept.persistence, nowMs: Date.now() });
       if (pick.kind === "none") return this.#nobody(pick, failures);
       const leg = await this.#acquire(pick.member, false);
@@ -127,15 +127,16 @@ export class Exchange implements Timed {
     this.#nobody({ code: "service-no-member", detail: `${attemptsMax} members were tried` }, failures);
   }
 
-  /** Counts the member as used before it is dialled. Undefined: the client left meanwhile. */
+  /** Counts the member as used before it is dialled. Undefined: the client left meanwhile, or its request was refused. */
   async #acquire(member: SnapshotMember, isFresh: boolean): Promise<Leg | MemberFailure | undefined> {
     const { engine, facts, id } = this.#connection;
     engine.pools.opened(this.#service.id, member.id);
     const leg = await engine.members.acquire({ service: this.#service, member, client: { id, ...facts }, isFresh, isPrivate: this.#connection.isPrivate || hasConnectionLogin(valuesOf(this.#head.fields, "authorization")), isUpgrade: this.#upgrade !== null, caller: this });
-    if (!this.isOver && leg.kind !== "failed") return leg;
+    const isWanted = this.#state === "dialling";
+    if (isWanted && leg.kind !== "failed") return leg;
     engine.pools.closed(this.#service.id, member.id);
     if (leg.kind === "one") engine.members.release(leg.socket, leg.key, undefined);
-    return this.isOver ? undefined : leg;
+    return isWanted ? leg : undefined;
   }
 
   #nobody({ code, detail }: { code: RefusalCode; detail: string }, failures: MemberFailure[]): void {
@@ -158,6 +159,7 @@ export class Exchange implements Timed {
       this.#request = leg.kind === "two" ? leg.session.request(head, events) : requestOne(leg.socket, head, events, (keepAliveMs) => this.#connection.engine.members.release(leg.socket, leg.key, keepAliveMs));
     } catch (cause) {
       // A session that closed in this very moment, or a field that the runtime refuses to write.
+      if (leg.kind === "one") leg.socket.destroy();
       return this.#onError(cause instanceof Error ? cause : new Error(String(cause)), leg);
     }
     if (this.#head.framing.kind === "none") this.#bodySent([]);
