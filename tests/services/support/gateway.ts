@@ -1,8 +1,8 @@
 /** A gateway's engines with virtual services and no console: what is put in is what the snapshot of a real one says. */
 import { randomUUID } from "node:crypto";
-import { poolFields, snapshotMember, type SnapshotPool, snapshotPool } from "../../../contract/pool.ts";
-import { z } from "zod";
-import { serviceLimits, snapshotService, type SnapshotService } from "../../../contract/virtual-service.ts";
+import { type poolFields, type snapshotMember, type SnapshotPool, snapshotPool } from "../../../contract/pool.ts";
+import type { z } from "zod";
+import { type serviceLimits, snapshotService, type SnapshotService } from "../../../contract/virtual-service.ts";
 import type { Issued } from "../../support/pki.ts";
 import type { Snapshot } from "../../../contract/snapshot.ts";
 import type { Runtime } from "../../support/gateway-bench.ts";
