@@ -3,6 +3,7 @@
  * Pure text functions, shared by console, gateway and agent so that all refuse the same values for the same reason.
  */
 import { z } from "zod";
+import "./problem-words.ts";
 
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 

@@ -39,5 +39,5 @@ function sentenceOf(service: ServiceFacts, plan: { findings: Plan["findings"]; v
   const names = known === 0 ? "" : warned === 0 ? "No client would see a name warning" : `Clients would see a name warning in ${warned} of ${known} cases`;
   const open = unknown === 0 ? "" : `${names === "" ? "" : "; "}${unknown} ${unknown === 1 ? "certificate is" : "certificates are"} not known yet`;
   const warnings = names === "" && open === "" ? "" : ` ${names}${open}.`;
-  return `New clients are spread by ${methodName[service.pool.scheduling]}.${warnings}${errors === 0 ? "" : ` ${errors === 1 ? "One setting cannot" : `${errors} settings cannot`} work as they are.`}`;
+  return `New clients are spread by ${methodName[service.pool.scheduling]}.${warnings}${errors === 0 ? "" : ` ${errors === 1 ? "One setting cannot work as it is." : `${errors} settings cannot work as they are.`}`}`;
 }
