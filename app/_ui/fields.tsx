@@ -95,7 +95,7 @@ export type Choice<V extends string> = { value: V; label: string; hint?: ReactNo
 export function RadioField<V extends string>({ legend, hint, name, value, onChange, options, error, notes }: { legend: string; hint?: ReactNode; name: string; value: V; onChange: (value: V) => void; options: Choice<V>[]; error?: string | undefined; notes?: ReactNode }) {
   const id = useId();
   return (
-    <fieldset className="flex flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
+    <fieldset className="flex min-w-0 flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
       <legend className="mb-1.5 text-[13px] font-medium">{legend}</legend>
       {hint && <p className="text-[13px] text-ink-3">{hint}</p>}
       {options.map((option) => (

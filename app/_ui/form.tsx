@@ -87,7 +87,7 @@ function labelOf(path: string, labels: Record<string, string>): string {
 /** Fields that belong together, with a heading. */
 export function FormSection({ title, hint, children }: { title: string; hint?: ReactNode; children: ReactNode }) {
   return (
-    <fieldset className="flex flex-col gap-4 rounded-lg border border-line bg-surface p-4">
+    <fieldset className="flex min-w-0 flex-col gap-4 rounded-lg border border-line bg-surface p-4">
       <legend className="px-1 text-[14px] font-semibold">{title}</legend>
       {hint && <p className="-mt-2 text-[13px] text-ink-3">{hint}</p>}
       {children}

@@ -18,7 +18,7 @@ export function Picker({ legend, hint, error, value, onChange, items, total, sea
     onChange(value.includes(item.id) ? value.filter((other) => other !== item.id) : [...value, item.id]);
   };
   return (
-    <fieldset className="flex flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
+    <fieldset className="flex min-w-0 flex-col gap-2" aria-describedby={error ? `${id}-error` : undefined}>
       <legend className="mb-1.5 text-[13px] font-medium">
         {legend} <span className="tabular font-normal text-ink-3">({value.length} chosen)</span>
       </legend>
@@ -48,7 +48,7 @@ export function Picker({ legend, hint, error, value, onChange, items, total, sea
               <label key={item.id} className="flex items-center gap-2.5 px-3 py-1.5 text-[13px] hover:bg-sunken">
                 <input type="checkbox" className="size-4 shrink-0 accent-accent" checked={value.includes(item.id)} onChange={() => toggle(item)} />
                 <span className="min-w-0 truncate">{item.name}</span>
-                {item.note && <span className="ml-auto shrink-0 text-ink-3">{item.note}</span>}
+                {item.note && <span className="ml-auto max-w-[60%] shrink-0 truncate text-ink-3">{item.note}</span>}
               </label>
             ))}
             {items && total > items.length && <p className="px-3 py-1.5 text-[13px] text-ink-3">{total - items.length} more; search to narrow</p>}

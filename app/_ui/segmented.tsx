@@ -8,7 +8,7 @@ export type Segment<V extends string> = { value: V; label: string; /** Other nam
 
 export function Segmented<V extends string>({ legend, name, value, onChange, segments, consequence, error, notes }: { legend: string; name: string; value: V; onChange: (value: V) => void; segments: Segment<V>[]; consequence?: ReactNode; error?: string | undefined; notes?: ReactNode }) {
   return (
-    <fieldset className="@container flex flex-col gap-2">
+    <fieldset className="@container flex min-w-0 flex-col gap-2">
       <legend className="mb-1.5 text-[13px] font-medium">{legend}</legend>
       <div className="grid grid-cols-1 overflow-hidden rounded-md border border-line-strong @xl:auto-cols-fr @xl:grid-flow-col @xl:grid-cols-none">
         {segments.map((segment) => {
