@@ -19,7 +19,6 @@ const ofMany: Record<string, string> = {
   "certificate-proxy": "certificates that are no gateway's were met by agents: something ends TLS in front of gateways.",
   "service-down": "virtual services are down: no member of theirs works, or no gateway serves them.",
   "service-degraded": "virtual services are degraded: some members or gateways of theirs are out.",
-  "certificate-proxy": "gateways have something in front of them that answers TLS itself.",
   "identity-duplicated": "agents may share their identity with another machine.",
 };
 
