@@ -93,6 +93,11 @@ export class ServiceConnection implements Timed, SpliceOwner, Terminated {
       this.#finish();
       return;
     }
+    // A client that ended while it waited for the commit: its end was told before anybody listened.
+    if (this.#raw.readableEnded) {
+      this.#finish();
+      return;
+    }
     this.#raw.on("data", this.#onData).on("end", this.#onOpeningEnd);
     // Nothing need be read where bytes go to a member from the first moment: the server may be the one who speaks first.
     this.#advance();
