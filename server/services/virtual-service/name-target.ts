@@ -61,7 +61,8 @@ function changeOf(name: string, before: readonly string[], after: readonly strin
     return old ? [`remove the ${record} record ${old} of ${name}`] : [];
   });
   const text = steps.join(", ");
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}. Clients follow when the old record's TTL is over.`;
+  const isNew = before.length === 0;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.${isNew ? "" : " Clients follow when the old record's TTL is over."}`;
 }
 
 function sentenceOf(name: string, found: Resolved, targets: NameTarget["targets"]): string {

@@ -1,12 +1,12 @@
 /** A service's state: switched on or off, what its gateways say of its address and port, and then how its members do. */
-import { gatewayStatus } from "../../../contract/control.ts";
+import { gatewayStatus, snapshotProblem } from "../../../contract/control.ts";
 import type { GatewayState } from "../../../contract/states.ts";
 import { gatewayStateColumns, gatewayStateOf, type GatewayStateRow } from "../gateway/state.ts";
 import type { Roll } from "../pool/tally.ts";
 import { compareAddresses, place } from "./fronts.ts";
 
-export const servingGatewayColumns = { id: true, name: true, revision: true, ...gatewayStateColumns } as const;
-export type ServingGateway = GatewayStateRow & { id: string; name: string; revision: number };
+export const servingGatewayColumns = { id: true, name: true, revision: true, problems: true, ...gatewayStateColumns } as const;
+export type ServingGateway = GatewayStateRow & { id: string; name: string; revision: number; problems: unknown };
 export type Listening = { gateway: { id: string; name: string }; state: string; problem: string | null };
 
 /** What one gateway says of a service's address and port. */
@@ -18,9 +18,17 @@ export function listeningOf(service: { id: string; address: string; port: number
   const status = gatewayStatus.safeParse(row.status);
   const front = status.success ? (status.data.listeners.find((listener) => listener.listenerId === service.id) ?? status.data.listeners.find((listener) => compareAddresses(listener, service) === "same")) : undefined;
   if (front?.problem) return { gateway, state: "refused", problem: front.problem };
-  if (state === "refused-snapshot") return { gateway, state: "refused", problem: `It refused revision ${row.refusedRevision} and serves revision ${row.appliedRevision}; its page lists every problem.` };
+  if (state === "refused-snapshot") return { gateway, state: "refused", problem: refusalOf(row) };
   if (front) return { gateway, state: front.state, problem: null };
   return row.appliedRevision < row.revision ? { gateway, state: "new", problem: null } : { gateway, state: "bound", problem: null };
+}
+
+/** A gateway takes settings whole or not at all, so the problem may be another service's: it is named here. */
+function refusalOf(row: ServingGateway): string {
+  const problems = snapshotProblem.array().safeParse(row.problems).data ?? [];
+  const [first] = problems;
+  const why = first ? `: ${first.message.replace(/[.!]$/, "")}${problems.length > 1 ? `, and ${problems.length - 1} more` : ""}` : "";
+  return `It refused the newest settings (revision ${row.refusedRevision})${why}. It serves revision ${row.appliedRevision} until that is corrected.`;
 }
 
 function silence(state: GatewayState): string {
