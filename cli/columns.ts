@@ -6,6 +6,7 @@ const number = (title: string, key: string = title): Column => ({ title, value: 
 const when = (title: string, key: string): Column => ({ title, value: (row) => time(row[key]) });
 const id = text("id");
 
+/** By the list's tag; lists of something else below the same tag, by the operation's name. */
 const byTag: Record<string, readonly Column[]> = {
   sites: [text("name"), text("kind"), text("subnets"), number("servers", "serverCount"), id],
   servers: [text("name"), text("kind"), text("names"), text("ports"), { title: "ready", value: (row) => cell((row["readiness"] as Row | undefined)?.["isReady"]) }, number("gateways", "gatewayCount"), id],
@@ -15,6 +16,8 @@ const byTag: Record<string, readonly Column[]> = {
   policies: [text("name"), text("enabled", "isEnabled"), { title: "gateways", value: (row) => cell((row["gateways"] as Row[] | undefined)?.map((gateway) => `${cell(gateway["fqdn"])}:${cell(gateway["port"])}`)) }, number("agents", "agentCount"), id],
   pools: [text("name"), text("state"), text("scheduling"), { title: "members up", value: (row) => `${cell(row["membersUp"])}/${cell(row["memberCount"])}`, isRight: true }, text("check", "checkKind"), number("services", "serviceCount"), id],
   "pool.history": [when("when", "at"), { title: "member", value: (row) => cell((row["member"] as Row | undefined)?.["name"]) }, text("was", "before"), text("is", "state"), { title: "seen by", value: (row) => cell((row["gateway"] as Row | undefined)?.["name"]) }, text("cause")],
+  "virtualService.memberCertificates": [text("member", "name"), text("names"), text("issuer"), when("ends", "notAfter"), text("problem"), text("sha-256", "fingerprint")],
+  "virtualService.presets": [text("preset", "id"), text("name"), text("for", "sentence")],
   "virtual-services": [text("name"), text("state"), text("mode"), text("protocol"), { title: "listens on", value: (row) => `${cell(row["address"]).includes(":") ? `[${cell(row["address"])}]` : cell(row["address"])}:${cell(row["port"])}` }, text("names", "serverNames"), { title: "members up", value: (row) => `${cell(row["membersUp"])}/${cell(row["memberCount"])}`, isRight: true }, number("connections"), id],
   certificates: [text("name"), text("subject"), text("purpose"), text("state"), when("ends", "notAfter"), { title: "sha-256", value: (row) => cell(row["fingerprint"]).slice(0, 16) }, id],
   bundles: [text("name"), text("state"), { title: "uses", value: (row) => `${cell(row["uses"])}/${cell(row["usesMax"])}`, isRight: true }, text("groups"), when("expires", "expiresAt"), id],
@@ -31,6 +34,11 @@ export function pathText(path: unknown): string {
   const { kind, name, address } = path as Row;
   if (kind === "none") return "-";
   return [kind, name ?? address].filter((part) => typeof part === "string").join(" ");
+}
+
+/** Whether the list that this operation answers with has columns of its own. */
+export function hasColumns(operation: string): boolean {
+  return operation in byTag;
 }
 
 /** Columns of a list; for a list of another kind the plain values of its first row. */

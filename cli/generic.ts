@@ -1,6 +1,6 @@
 /** One command per operation of the API, so that everything the console can do can be done here; commands for the main flow (cli/commands) replace some of them. */
 import type { Command } from "commander";
-import { columnsFor } from "./columns.ts";
+import { columnsFor, hasColumns } from "./columns.ts";
 import { connection, type Connection } from "./config.ts";
 import { confirmImpact, confirmName, confirmRefused, type Impact } from "./confirm.ts";
 import { type CliError, usage } from "./errors.ts";
@@ -133,14 +133,14 @@ export function show(shared: Shared, tag: string, reply: unknown, name = ""): vo
   const { screen } = shared;
   if (shared.isJson()) return printJson(screen, reply);
   const rows = Array.isArray(reply) ? (reply as Row[]) : ((reply as Row | null)?.["rows"] as Row[] | undefined);
-  if (rows && rows.every((row) => typeof row === "object")) return showRows(screen, name === "pool.history" ? name : tag, rows, Array.isArray(reply) ? rows.length : Number((reply as Row)["total"] ?? rows.length));
+  if (rows && rows.every((row) => typeof row === "object")) return showRows(screen, hasColumns(name) ? name : tag, rows, Array.isArray(reply) ? rows.length : Number((reply as Row)["total"] ?? rows.length));
   const keys = Object.keys((reply as Row | null) ?? {});
   if (keys.length === 1 && (keys[0] === "id" || keys[0] === "version" || keys[0] === "isDone")) return screen.out(keys[0] === "id" ? `${doneWord(name)} ${cell((reply as Row)["id"])}\n` : `${doneWord(name)}\n`);
   printDetail(screen, reply);
 }
 
 function showRows(screen: Screen, tag: string, rows: Row[], total: number): void {
-  if (rows.length === 0) return screen.err(`No ${tag === "pool.history" ? "changes of members' states" : tag.replaceAll("-", " ")} found.\n`);
+  if (rows.length === 0) return screen.err(`No ${tag.includes(".") ? "entries" : tag.replaceAll("-", " ")} found.\n`);
   printTable(screen, columnsFor(tag, rows), rows);
   if (total > rows.length) screen.err(`${rows.length} of ${total}; see the others with --page, or --all.\n`);
 }
