@@ -105,7 +105,7 @@ describe("persistence on encrypted sessions", () => {
     ["duration", persistence.parse({ kind: "duration" }), "127.0.0.2"],
   ];
 
-  it.each(methods)("re-encrypt: the member follows %s, over new connections and other engines, while others spread [S2-01] [S2-05] [S3-34] [S3-35]", async (kind, method, from) => {
+  it.each(methods)("re-encrypt: the member follows %s, over new connections and other engines, while others spread [S2-01] [S2-05] [S3-34] [S3-35]", async (_kind, method, from) => {
     const gw = await gateway(2);
     const identity = await gw.ca.issue({ commonName: "app.test", dns: ["app.test"], usage: ["server"] });
     const nodes = await Promise.all(["one", "two", "three"].map(async (name) => await cookieMember(name, identity)));
@@ -113,13 +113,11 @@ describe("persistence on encrypted sessions", () => {
     await gw.apply();
     const to = { port, name: "app.test", ca: gw.ca.certPem, ...(from ? { from } : {}) };
     const first = await ask({ ...to, path: "/login" });
-    // Two engines agree once the entry has come round; cookies of ours need no agreement.
-    if (!kind.startsWith("cookie-") || kind === "cookie-follow") await new Promise((resolve) => setTimeout(resolve, 2_500));
     const again = new Set<string | undefined>();
     for (let request = 0; request < 12; request += 1) again.add((await ask({ ...to, cookie: first.cookies.join("; ") })).member);
     expect([...again]).toEqual([first.member]);
     const others = new Set<string | undefined>();
-    for (let request = 0; request < 12; request += 1) others.add((await ask({ ...to, ...(from ? { from: `127.0.0.${request + 10}` } : {}) })).member);
+    for (let request = 0; request < 30; request += 1) others.add((await ask({ ...to, ...(from ? { from: `127.0.0.${request + 10}` } : {}) })).member);
     expect(others.size).toBe(3);
   }, 60_000);
 
@@ -193,7 +191,7 @@ describe("a cluster whose nodes replicate late", () => {
       return { user, ...(await login(user)) };
     }));
     expect(new Set(users.map(({ node }) => node)).size).toBe(2);
-    await nodes[0]?.close();
+    nodes[0]?.close();
     await until(() => gw.stateOf(poolMembers[0]?.id) === "down", "node1 is found down");
     const health = gw.watch.health().find(({ memberId }) => memberId === poolMembers[0]?.id);
     expect(health?.cause).toMatch(/node1.*refused/);

@@ -20,16 +20,16 @@ export class WatchedGateway {
   readonly watch: ServiceWatch;
   readonly snapshot: Snapshot;
   readonly #certificates: ListenerCertificatePem[];
-  readonly #stateDir: string;
+  readonly stateDir: string;
 
   private constructor(made: { ca: TestCa; snapshot: Snapshot; certificates: ListenerCertificatePem[]; runtime: Runtime; count: number }) {
     this.ca = made.ca;
     this.snapshot = made.snapshot;
     this.#certificates = made.certificates;
-    this.#stateDir = fs.mkdtempSync(path.join(os.tmpdir(), "sallyport-watched-"));
-    this.watch = new ServiceWatch({ stateDir: this.#stateDir, engines: () => this.engines, onHealth: () => {}, onLog: (line) => void this.logs.push(line) });
+    this.stateDir = fs.mkdtempSync(path.join(os.tmpdir(), "sallyport-watched-"));
+    this.watch = new ServiceWatch({ stateDir: this.stateDir, engines: () => this.engines, onHealth: () => {}, onLog: (line) => void this.logs.push(line) });
     this.engines = new EngineGroup({
-      runtime: made.runtime, count: made.count, stateDir: this.#stateDir,
+      runtime: made.runtime, count: made.count, stateDir: this.stateDir,
       onRefusals: (refusals) => void this.refusals.push(...refusals), onTunnels: () => {}, onStatus: () => {}, onLog: (line) => void this.logs.push(line),
       onFeed: (engine) => this.watch.feed(engine), onServices: (engine, report) => this.watch.reported(engine, report), onEngineGone: (engine) => this.watch.engineGone(engine),
     });
@@ -66,6 +66,6 @@ export class WatchedGateway {
   async close(): Promise<void> {
     await this.engines.close();
     await this.watch.close();
-    fs.rmSync(this.#stateDir, { recursive: true, force: true });
+    fs.rmSync(this.stateDir, { recursive: true, force: true });
   }
 }
