@@ -123,7 +123,7 @@ test("one service with re-encryption switched on, not a pair of them, is live on
   await sallyport(env, ["certificate", "import", "Shop", "--pem-file", join(home, "service.pem"), "--key-pem-file", join(home, "service.key")]);
   const listed = Object.entries(members).map(([name, member]) => ({ name, host: "127.0.0.1", port: member.tlsPort }));
   const check = { kind: "http", isTls: true, verify: "off", path: "/healthz", intervalMs: 1_000, timeoutMs: 900, rise: 1, fall: 2 };
-  await sallyport(env, ["pool", "create", "Shop servers", "--scheduling", "weighted-round-robin", "--session-bound", "yes", "--members", JSON.stringify(listed), "--health-check", JSON.stringify(check)]);
+  await sallyport(env, ["pool", "create", "Shop servers", "--scheduling", "weighted-round-robin", "--session-bound", "yes", "--members", JSON.stringify(listed), "--passive-check", "none", "--health-check", JSON.stringify(check)]);
   const verified = { verify: { kind: "anchors", anchorsPem: [ofMembers.chainPem], name: null }, serverName: { kind: "client" } };
   await sallyport(env, ["virtual-service", "create", "Shop", "--port", String(port), "--server-names", serviceName, "--stamp-name", serviceName, "--mode", "tls-reencrypt", "--protocol", "http", "--pool", "Shop servers", "--gateways", "Local gateway", "--certificates", "Shop", "--member-tls", JSON.stringify(verified)]);
   await serviceIs("up");
