@@ -87,10 +87,10 @@ export class HttpEngine {
     const { snapshot } = plan;
     const services = snapshot.virtualServices.filter((service) => service.isEnabled && service.protocol === "http");
     this.#services = new Map(services.map((service) => [service.id, service]));
-    this.#fronts = buildFronts(services);
+    this.#fronts = buildFronts(snapshot.virtualServices.filter((service) => service.isEnabled));
     this.#revision = snapshot.revision;
     this.#useAnchors(snapshot.clientTrustAnchorsPem);
-    this.pools.configure(snapshot);
+    this.pools.configure({ pools: snapshot.pools, virtualServices: services });
     this.counts.keepOnly(this.#services);
     this.#cutAsked(snapshot);
     this.#swapListener(plan);

@@ -1,5 +1,6 @@
 /** The one HTTP engine of a gateway: runs only while a service of protocol `http` is in force or a connection of one is still open. */
 import type { Snapshot } from "../../contract/snapshot.ts";
+import { frontKey } from "../routing/services.ts";
 import { EngineProcess, type EngineProcessOptions } from "./engine-process.ts";
 import { makeHttpSocketPath, removeHttpSocket, removeHttpSocketFolder } from "./http-socket.ts";
 
@@ -100,7 +101,10 @@ export function needsHttpEngine(snapshot: Snapshot): boolean {
 
 /** What the HTTP engine needs of a snapshot. It parses what strangers send, so it gets no private key, no policy and nobody's tunnel. */
 export function forHttpEngine(snapshot: Snapshot): Snapshot {
-  const virtualServices = snapshot.virtualServices.filter((service) => service.protocol === "http").map((service) => ({ ...service, certificates: [] }));
-  const pools = new Set(virtualServices.map((service) => service.poolId));
+  const http = snapshot.virtualServices.filter((service) => service.protocol === "http");
+  const fronts = new Set(http.map(frontKey));
+  // What shares a port with them comes for its names alone: a Host of theirs must not be reached through another service.
+  const virtualServices = snapshot.virtualServices.filter((service) => fronts.has(frontKey(service))).map((service) => ({ ...service, certificates: [] }));
+  const pools = new Set(http.map((service) => service.poolId));
   return { ...snapshot, listeners: [], servers: [], policies: [], virtualServices, pools: snapshot.pools.filter((pool) => pools.has(pool.id)) };
 }

@@ -228,13 +228,13 @@ describe("two services on one port, one of which demands client certificates", (
   type Pair = { gw: WatchedGateway; port: number; member: RecordingMember };
 
   /** "open" takes what the other does not list; both lead to the same member, which tells them apart by Host. */
-  async function pair(more: { noName?: boolean } = {}): Promise<Pair> {
+  async function pair(more: { noName?: boolean; secretProtocol?: "tcp" | "http" } = {}): Promise<Pair> {
     const gw = await watched();
     const member = await honest();
     const both = await gw.ca.issue({ commonName: "web", dns: ["open.example.com", "secret.example.com", "*.secret.example.com", "other.example.com"], usage: ["server"] });
     const settings = { mode: "tls-offload" as const, protocol: "http" as const, certificates: [both], pool: { healthCheck: { kind: "none" as const }, members: [{ port: member.port }] } };
     const open = await addService({ snapshot: gw.snapshot }, { ...settings, name: "open", ...(more.noName ? { serverNames: ["open.example.com"], takesNoName: true } : { serverNames: [] }) });
-    await addService({ snapshot: gw.snapshot }, { ...settings, name: "secret", port: open.port, serverNames: ["secret.example.com", "*.secret.example.com"], clientCertificate: { demand: "required", anchorsPem: [gw.ca.certPem], forwards: true } });
+    await addService({ snapshot: gw.snapshot }, { ...settings, name: "secret", protocol: more.secretProtocol ?? "http", port: open.port, serverNames: ["secret.example.com", "*.secret.example.com"], clientCertificate: { demand: "required", anchorsPem: [gw.ca.certPem], forwards: true } });
     await gw.apply();
     return { gw, port: open.port, member };
   }
@@ -252,8 +252,8 @@ describe("two services on one port, one of which demands client certificates", (
     ["a name under the other's wildcard", "GET /s HTTP/1.1\r\nHost: a.secret.example.com\r\n\r\n"],
     ["an absolute target", "GET https://secret.example.com/s HTTP/1.1\r\nHost: secret.example.com\r\n\r\n"],
   ])("answers 421 to %s, whichever name the connection was made for [T27] [S2-11]", async (_what, request) => {
-    for (const [noName, servername] of [[false, "open.example.com"], [false, "nobody.example.org"], [false, ""], [true, "open.example.com"], [true, ""]] as const) {
-      const made = await pair({ noName });
+    for (const [noName, servername, secretProtocol] of [[false, "open.example.com", "http"], [false, "nobody.example.org", "http"], [false, "", "tcp"], [true, "open.example.com", "tcp"], [true, "", "http"]] as const) {
+      const made = await pair({ noName, secretProtocol });
       const client = new RawClient(connect(made, { servername }));
       client.write("GET / HTTP/1.1\r\nHost: open.example.com\r\n\r\n");
       expect([servername, (await client.response()).status]).toEqual([servername, 200]);
