@@ -117,6 +117,8 @@ describe.each(runtimes)("a tunnel through an engine on %s", (runtime) => {
     const client = await bench.tls(agent, { socket: raw, host: undefined, port: undefined });
     client.write(`CONNECT ${watching.target} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await new Promise((resolve) => client.once("data", resolve));
+    // The gateway's answer may be here before this process has taken the gateway's connection.
+    await until(() => watching.server.accepted === 1, "the server's socket is there");
     raw.resetAndDestroy();
     await until(() => watching.server.open.size === 0, "the server's socket is gone");
     expect(errors).toEqual(["ECONNRESET"]);
