@@ -78,7 +78,9 @@ function inFolder(text: string, fileName: string): string {
   writeFileSync(path.join(directory, `${id}.key`), certificate.keyPem);
   for (const name of ["clients-ca.pem", "members-ca.pem"]) writeFileSync(path.join(directory, name), ca.certPem);
   const file = path.join(directory, fileName);
-  writeFileSync(file, text.replaceAll(/\/etc\/(haproxy|nginx)\/certs/g, directory));
+  // Only root may write nginx's own log and temporary files, and take ports below 1024.
+  const ownPaths = `access_log off; ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${directory}/${kind};`).join(" ")}`;
+  writeFileSync(file, text.replaceAll(/\/etc\/(haproxy|nginx)\/certs/g, directory).replaceAll(/^http \{$/gm, `http { ${ownPaths}`).replaceAll(/(\blisten (?:\S+:)?)(\d{1,3})\b(?=[ ;])/g, "$120$2"));
   return file;
 }
 
