@@ -1,5 +1,5 @@
-/** Every page light and wide, and dark and narrow; the two other pairs on one page of each kind: axe clean, no complaint of the browser, nothing scrolls sideways. */
-import { expect, test } from "@playwright/test";
+/** Every page light and wide, then dark and narrow; the two other pairs on one page of each kind: axe clean, no complaint of the browser, nothing scrolls sideways. */
+import { expect, type Page, test } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
 import { consoleUrl, signIn, useInstallation } from "./support/session.ts";
 
@@ -8,36 +8,50 @@ const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/ne
 /** One page of each kind: picture, guide, list, form, settings. */
 const kinds = ["/", "/guide", "/agents", "/policies/new", "/settings/agent-site"];
 
-// Some 45 pages each, on a machine that may be busy.
+// Some 50 pages, on a machine that may be busy.
 test.describe.configure({ timeout: 600_000 });
 
 useInstallation(3);
 
 type Rows = { rows: { id: string }[] };
 
-for (const [colorScheme, width, isWhole] of [["light", 1440, true], ["dark", 390, true], ["dark", 1440, false], ["light", 390, false]] as const) {
-  test(`${isWhole ? "every page" : "one page of each kind"} is accessible, quiet and fits its window: ${colorScheme}, ${width} px`, async ({ browser }) => {
-    const context = await browser.newContext({ baseURL: consoleUrl(), colorScheme, viewport: { width, height: 900 } });
-    await signIn(context);
-    const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
-    const details: string[] = [];
-    for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["virtualService", "/virtual-services"], ["pool", "/pools"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
-      details.push(`${path}/${await read(list)}`, ...(["agent", "bundle", "certificate"].includes(list) ? [] : [`${path}/${await read(list)}/edit`]));
-    }
-    const page = await context.newPage();
-    const complaints = complaintsOf(page);
-    for (const path of isWhole ? [...lists, ...details] : [...kinds, ...details.filter((detail) => /^\/(agents|gateways|virtual-services|pools)\/[^/]+$/.test(detail))]) {
-      await test.step(path, async () => {
-        await page.goto(path);
-        await settled(page);
-        await expectNoSidewaysScroll(page);
-        await expectAccessible(page);
-        expect.soft(complaints.splice(0), path).toEqual([]);
-      });
-    }
-    await context.close();
-  });
+/** A window that each page is looked at in; the second follows the first without a reload, as when a person turns the device and the evening comes. */
+const windows = { "light, 1440 px": { colorScheme: "light", width: 1440 }, "dark, 390 px": { colorScheme: "dark", width: 390 }, "dark, 1440 px": { colorScheme: "dark", width: 1440 }, "light, 390 px": { colorScheme: "light", width: 390 } } as const;
+
+async function lookAt(page: Page, { colorScheme, width }: (typeof windows)[keyof typeof windows]): Promise<void> {
+  await page.setViewportSize({ width, height: 900 });
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await expect(page.locator("html")).toHaveAttribute("data-mode", colorScheme);
 }
+
+test("every page is accessible, quiet and fits its window: light and wide, dark and narrow; one page of each kind in the other two", async ({ browser }) => {
+  const context = await browser.newContext({ baseURL: consoleUrl(), colorScheme: "light", reducedMotion: "reduce", viewport: { width: 1440, height: 900 } });
+  await signIn(context);
+  const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
+  const details: string[] = [];
+  for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["virtualService", "/virtual-services"], ["pool", "/pools"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
+    details.push(`${path}/${await read(list)}`, ...(["agent", "bundle", "certificate"].includes(list) ? [] : [`${path}/${await read(list)}/edit`]));
+  }
+  const page = await context.newPage();
+  const complaints = complaintsOf(page);
+  const isKind = (path: string): boolean => kinds.includes(path) || /^\/(agents|gateways|virtual-services|pools)\/[^/]{36}$/.test(path);
+  for (const path of [...lists, ...details]) {
+    await test.step(path, async () => {
+      await lookAt(page, windows["light, 1440 px"]);
+      await page.goto(path);
+      await settled(page);
+      for (const name of ["light, 1440 px", "dark, 390 px", ...(isKind(path) ? (["dark, 1440 px", "light, 390 px"] as const) : [])] as const) {
+        await test.step(name, async () => {
+          await lookAt(page, windows[name]);
+          await expectNoSidewaysScroll(page);
+          await expectAccessible(page);
+        });
+      }
+      expect.soft(complaints.splice(0), path).toEqual([]);
+    });
+  }
+  await context.close();
+});
 
 test("pages before a session are accessible and tell a stranger nothing", async ({ browser }) => {
   const context = await browser.newContext({ baseURL: consoleUrl() });
