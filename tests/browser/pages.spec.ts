@@ -1,4 +1,4 @@
-/** Every page light and wide, then dark and narrow; the two other pairs on one page of each kind: axe clean, no complaint of the browser, nothing scrolls sideways. */
+/** Every page light and wide, then dark and narrow; the two other pairs on one page of each kind: no complaint of the browser, nothing scrolls sideways; axe clean, but for forms and texts in the dark, of which one of each is judged. */
 import { expect, type Page, test } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
 import { consoleUrl, signIn, useInstallation } from "./support/session.ts";
@@ -21,7 +21,6 @@ const windows = { "light, 1440 px": { colorScheme: "light", width: 1440 }, "dark
 async function lookAt(page: Page, { colorScheme, width }: (typeof windows)[keyof typeof windows]): Promise<void> {
   await page.setViewportSize({ width, height: 900 });
   await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-  await expect(page.locator("html")).toHaveAttribute("data-mode", colorScheme);
 }
 
 test("every page is accessible, quiet and fits its window: light and wide, dark and narrow; one page of each kind in the other two", async ({ browser }) => {
@@ -35,6 +34,8 @@ test("every page is accessible, quiet and fits its window: light and wide, dark 
   const page = await context.newPage();
   const complaints = complaintsOf(page);
   const isKind = (path: string): boolean => kinds.includes(path) || /^\/(agents|gateways|virtual-services|pools)\/[^/]{36}$/.test(path);
+  // Forms and texts are made of the same few fields: one of them is judged in the dark as well.
+  const isForm = (path: string): boolean => !kinds.includes(path) && path !== "/virtual-services/new" && /\/(new|edit|import|issue|enrol)$|^\/(settings|docs)\//.test(path);
   for (const path of [...lists, ...details]) {
     await test.step(path, async () => {
       await lookAt(page, windows["light, 1440 px"]);
@@ -43,8 +44,9 @@ test("every page is accessible, quiet and fits its window: light and wide, dark 
       for (const name of ["light, 1440 px", "dark, 390 px", ...(isKind(path) ? (["dark, 1440 px", "light, 390 px"] as const) : [])] as const) {
         await test.step(name, async () => {
           await lookAt(page, windows[name]);
+          await expect(page.locator("html")).toHaveAttribute("data-mode", windows[name].colorScheme);
           await expectNoSidewaysScroll(page);
-          await expectAccessible(page);
+          if (name === "light, 1440 px" || !isForm(path)) await expectAccessible(page);
         });
       }
       expect.soft(complaints.splice(0), path).toEqual([]);
