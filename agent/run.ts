@@ -229,7 +229,7 @@ export class AgentRun {
     if (!keeper || !channel) return;
     const attempts = keeper.attempts.take();
     const { path, step } = keeper.active;
-    const report: AgentStatusReport = { now: new Date().toISOString(), version: agentVersion, path, step, policyRevision: this.#currentPolicy().revision, attempts };
+    const report: AgentStatusReport = { now: new Date().toISOString(), version: agentVersion, path, step, policyRevision: this.#currentPolicy().revision, attempts, channel: null, channelProblem: null, relay: null, isRelayValidationOff: false };
     try {
       const answer = await channel.request({ method: "POST", path: "/v1/status", body: report });
       if (answer.status !== 200) throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to a status report`);
@@ -286,7 +286,7 @@ export class AgentRun {
   #lastResortPolicy(): AgentPolicy {
     const organisationId = this.#candidates[0]?.identity.organisationId ?? "00000000-0000-4000-8000-000000000000";
     const server = { id: organisationId, name: "management server", kind: "management" as const, host: "localhost", port: 4726, isAgentSite: true };
-    return { format: 1, revision: 0, agentId: null, organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600 };
+    return { format: 1, revision: 0, agentId: null, organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600, consoleKeys: { signing: [], encryption: [] }, reach: { services: [], scripts: [] }, hasChannel: true, relay: null };
   }
 
   #writeStatus(): void {

@@ -11,7 +11,8 @@ export const accessEntry = z.strictObject({
   kind: z.enum(["agent", "bundle"]),
   id: z.uuid(),
   /** `removed` is a tombstone: the object was deleted, the reader forgets all but the version. */
-  status: z.enum(["active", "revoked", "removed"]),
+  /** `waiting`: enrolled, not approved yet (S4-34). */
+  status: z.enum(["active", "waiting", "revoked", "removed"]),
   /** Leaf certificates that are this agent's current ones (two while a re-enrolment is being proven). */
   fingerprints: z.array(fingerprint).max(4),
   groupIds: z.array(z.uuid()).max(200),

@@ -7,12 +7,20 @@
  *   POST /v1/status     AgentStatusReport -> AgentStatusReply
  *   POST /v1/logs       AgentLogUpload -> 204
  *   GET  /v1/time       -> AgentTime
+ *   PUT  /v1/keys       agentKeysDelivery -> 204                    command.ts, for all below
+ *   GET  /v1/commands   -> commandList
+ *   POST /v1/results    taskResultUpload -> 204
+ *   POST /v1/rejections commandRejections -> 204
+ *   POST /v1/renew      AgentRenewal -> agentEnrolmentReply          a new certificate for the identity that asks
+ *   GET  /v1/program    -> the console's agent build as a tar.gz, signed like a bundle
  *   GET  /healthz /readyz (client certificate required like all the rest, except over the loopback)
  */
 import { z } from "zod";
+import { consoleKeys } from "./command.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { fqdn, host, port } from "./names.ts";
 import { agentErrorCodes } from "./error-codes.ts";
+import { reachService, scriptPermission } from "./reach.ts";
 import { agentPath, connectionStep } from "./states.ts";
 
 export const httpProxy = z.strictObject({ host, port });
@@ -47,6 +55,14 @@ export const agentPolicy = z.strictObject({
   channelProxy: httpProxy.nullable(),
   reportEverySeconds: z.number().int().min(5).max(86_400),
   inventoryEverySeconds: z.number().int().min(60).max(604_800),
+  /** What grants and commands are verified with, and what results and the agent's keys are sealed to; pinned by the bundle. */
+  consoleKeys: consoleKeys.default({ signing: [], encryption: [] }),
+  /** The agent's own list for reverse access, from all reach rules that target it: anything else it refuses, whoever asks. */
+  reach: z.strictObject({ services: z.array(reachService).max(500), scripts: z.array(scriptPermission).max(50) }).default({ services: [], scripts: [] }),
+  /** False: the agent keeps no channel. */
+  hasChannel: z.boolean().default(true),
+  /** Every connection goes to this relay instead of the addresses above; names and pins stay theirs (S4-21). Set in a bundle or on the computer. */
+  relay: z.strictObject({ host, port }).nullable().default(null),
 });
 export type AgentPolicy = z.infer<typeof agentPolicy>;
 
@@ -87,9 +103,25 @@ export const agentStatusReport = z.strictObject({
   policyRevision: z.number().int().nonnegative(),
   /** Outcomes since the last report, so that the console sees failed tries of an agent that came back. */
   attempts: z.array(connectionAttempt).max(50),
+  /** The agent channel: null when there is none, with the reason. */
+  channel: z.strictObject({ gatewayId: z.uuid(), channelId: z.uuid(), openedAt: z.iso.datetime() }).nullable().default(null),
+  channelProblem: z.strictObject({ code: z.enum(agentErrorCodes), detail: z.string().max(500) }).nullable().default(null),
+  /** The relay that this computer was told to use. */
+  relay: z.strictObject({ host: z.string().max(253), port }).nullable().default(null),
+  /** The pins of the outer connection are not checked (S4-37): explicit, warned about, audited. */
+  isRelayValidationOff: z.boolean().default(false),
 });
 export type AgentStatusReport = z.infer<typeof agentStatusReport>;
 
-export const agentStatusReply = z.strictObject({ now: z.iso.datetime(), policyRevision: z.number().int().nonnegative() });
+export const agentStatusReply = z.strictObject({
+  now: z.iso.datetime(),
+  policyRevision: z.number().int().nonnegative(),
+  /** Commands that wait for this agent: it fetches them now. */
+  commandsWaiting: z.number().int().nonnegative().default(0),
+  /** The console has no keys of this agent, or other ones: it delivers them now. */
+  areKeysWanted: z.boolean().default(false),
+});
+/** A new certificate for the agent that asks, proven by its present one; both are valid until the new one has been used. */
+export const agentRenewal = z.strictObject({ csrPem: z.string().min(100).max(10_000) });
 export const agentLogUpload = z.strictObject({ lines: z.array(z.string().max(4000)).max(2000) });
 export const agentTime = z.strictObject({ now: z.iso.datetime() });

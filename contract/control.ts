@@ -1,13 +1,17 @@
 /**
  * The control channel between gateway and console: a tRPC router over WebSocket over mutual TLS, dialled by the gateway (DESIGN section 1).
  * Procedures: `enrol` (no client certificate, token), then with the gateway's certificate `hello` (mutation), `changes` (subscription: ControlMessage),
- * `applied` (ack or nack), `report` (status, refusals, logs, counters), `listenerCertificate` (what the listener presents; or a CSR to sign).
+ * `applied` (ack or nack), `report` (status, refusals, logs, counters), `listenerCertificate` (what the listener presents; or a CSR to sign), `authoriseReach`
+ * (reach.ts: may this caller reach that service?), `locateAgent` (which gateways hold its channel).
  */
 import { z } from "zod";
 import { accessPage } from "./access.ts";
+import { agentLocation, channelReport, relayDepthMax, relayHop } from "./channel.ts";
 import { refusalCode } from "./error-codes.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { memberHealth } from "./health-check.ts";
+import { sessionReport } from "./reach.ts";
+import { relayReport } from "./relay.ts";
 import { snapshot } from "./snapshot.ts";
 import { serviceLoad } from "./virtual-service.ts";
 
@@ -34,6 +38,10 @@ export type ControlWelcome = z.infer<typeof controlWelcome>;
 export const controlMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("snapshot"), snapshot }),
   z.strictObject({ kind: z.literal("access"), page: accessPage }),
+  /** Commands wait for these agents: those that hold a channel here are told. */
+  z.strictObject({ kind: z.literal("knock"), agentIds: z.array(z.uuid()).min(1).max(1_000) }),
+  /** A person ended these sessions of reverse access. */
+  z.strictObject({ kind: z.literal("end-sessions"), sessionIds: z.array(z.uuid()).min(1).max(1_000) }),
   /** Nothing changed; proves the path every 10 s. */
   z.strictObject({ kind: z.literal("alive"), now: z.iso.datetime() }),
 ]);
@@ -94,13 +102,15 @@ export const gatewayStatus = z.strictObject({
   bytesUp: z.number().int().nonnegative(),
   bytesDown: z.number().int().nonnegative(),
   handshakes: z.number().int().nonnegative(),
+  /** Open agent channels. */
+  channels: z.number().int().nonnegative().default(0),
   refused: z.number().int().nonnegative(),
   servers: z.array(serverReach).max(1000),
 });
 export type GatewayStatus = z.infer<typeof gatewayStatus>;
 
 /** A live tunnel as the agent's page shows it; the newest proof that bytes moved. */
-export const tunnelReport = z.strictObject({ agentId: z.uuid(), connectionId: z.string().max(40), serverId: z.uuid(), source: z.string().max(60), step: z.enum(["outer-tls", "outer-chain-ok", "backend-tcp", "proxying"]), openedAt: z.iso.datetime(), lastByteAt: z.iso.datetime(), bytesUp: z.number().int(), bytesDown: z.number().int(), endedAt: z.iso.datetime().nullable(), endReason: z.string().max(80).nullable() });
+export const tunnelReport = z.strictObject({ agentId: z.uuid(), connectionId: z.string().max(40), serverId: z.uuid(), source: z.string().max(60), step: z.enum(["outer-tls", "outer-chain-ok", "backend-tcp", "proxying"]), openedAt: z.iso.datetime(), lastByteAt: z.iso.datetime(), bytesUp: z.number().int(), bytesDown: z.number().int(), /** Relays that carried it, from the gateway towards the agent. */ relayPath: z.array(relayHop).max(relayDepthMax).default([]), endedAt: z.iso.datetime().nullable(), endReason: z.string().max(80).nullable() });
 export type TunnelReport = z.infer<typeof tunnelReport>;
 
 export const logLine = z.strictObject({ at: z.iso.datetime(), level: z.enum(["debug", "info", "warn", "error"]), message: z.string().max(2000), fields: z.record(z.string().max(60), z.union([z.string().max(500), z.number(), z.boolean(), z.null()])) });
@@ -118,6 +128,12 @@ export const controlReport = z.strictObject({
   health: z.array(memberHealth).max(5_000).default([]),
   /** Services whose numbers moved. */
   services: z.array(serviceLoad).max(500).default([]),
+  /** Agent channels that opened, closed or moved since the last report; all of them in the first report after `hello` (`areChannelsComplete`). */
+  channels: z.array(channelReport).max(5_000).default([]),
+  /** True when `channels` with this report and those before it since `hello` name every open channel: the console forgets the others of this gateway. */
+  areChannelsComplete: z.boolean().default(false),
+  sessions: z.array(sessionReport).max(2_000).default([]),
+  relays: z.array(relayReport).max(500).default([]),
 });
 export type ControlReport = z.infer<typeof controlReport>;
 
@@ -127,3 +143,7 @@ export const listenerCertificateRequest = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ca-issued"), listenerId: z.uuid(), generation: z.number().int(), csrPem: z.string().max(20_000) }),
 ]);
 export const listenerCertificateReply = z.strictObject({ chainPem: z.string().max(60_000) });
+
+/** Where an agent's channel is now; empty: nowhere. */
+export const locateAgent = z.strictObject({ agentId: z.uuid() });
+export const locateAgentReply = z.strictObject({ locations: z.array(agentLocation).max(20) });

@@ -13,6 +13,9 @@ export const policyId = id("policy");
 export const certificateId = id("certificate");
 export const bundleId = id("bundle");
 export const listenerId = id("listener");
+export const relayId = id("relay");
+export const taskId = id("task");
+export const reachSessionId = id("session");
 export const userId = z.string().min(1).max(64).brand<"user">();
 
 export type OrganisationId = z.infer<typeof organisationId>;
@@ -25,4 +28,7 @@ export type PolicyId = z.infer<typeof policyId>;
 export type CertificateId = z.infer<typeof certificateId>;
 export type BundleId = z.infer<typeof bundleId>;
 export type ListenerId = z.infer<typeof listenerId>;
+export type RelayId = z.infer<typeof relayId>;
+export type TaskId = z.infer<typeof taskId>;
+export type ReachSessionId = z.infer<typeof reachSessionId>;
 export type UserId = z.infer<typeof userId>;

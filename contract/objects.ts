@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { agentErrorCodes, refusalCode } from "./error-codes.ts";
+import { relayHop } from "./channel.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { gatewayStatus } from "./control.ts";
 import { connectionAttempt, httpProxy, inventory } from "./agent-site.ts";
@@ -100,6 +101,8 @@ const gatewayFields = z.strictObject({
   isFipsOnly: z.boolean().default(false),
   /** System user that the package's installer creates and the service runs as (S1-31). */
   serviceAccount: serviceAccountName.default("sallyport-gateway"),
+  /** Inside listener for reverse access: null, none. `names`: how people, orchestrators and other gateways reach it, on the inside only. */
+  inside: z.strictObject({ address: ipAddress, port: port.default(4740), names: uniqueList(host, 10).refine((list) => list.length > 0, { error: "at least one name or address is needed: the certificate carries it" }) }).nullable().default(null),
   note,
 });
 export const gatewayCreate = gatewayFields;
@@ -112,7 +115,7 @@ export const gatewayRow = z.object({
 export const gatewayRows = listOutput(gatewayRow);
 export const gatewayDetail = gatewayRow.extend({
   listeners: z.array(gatewayListenerFields.extend({ id: z.string() })), certificate: gatewayCertificateChoice, presented: z.object({ certificateId: z.string(), fingerprint, thumbprintSha1: z.string(), subject: z.string(), notAfter: when }).nullable(),
-  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), isFipsOnly: z.boolean(), serviceAccount: z.string(), /** Begins with "on" or "off: ". */ logForwarding: z.object({ isOn: z.boolean(), detail: z.string() }), note: z.string(), rowVersion: version, updatedAt: when,
+  servers: z.array(ref), policies: z.array(ref), isBehindLoadBalancer: z.boolean(), drainTimeoutSeconds: z.number(), forwardLogs: z.boolean(), isFipsOnly: z.boolean(), serviceAccount: z.string(), inside: z.object({ address: z.string(), port: z.number(), names: z.array(z.string()) }).nullable(), channels: z.number(), /** Begins with "on" or "off: ". */ logForwarding: z.object({ isOn: z.boolean(), detail: z.string() }), note: z.string(), rowVersion: version, updatedAt: when,
   status: gatewayStatus.nullable(), statusAt: when.nullable(), problems: z.array(z.object({ path: z.string(), code: z.string(), message: z.string() })), clockSkewMs: z.number().nullable(), connectedSince: when.nullable(),
 });
 /** The package's download link: one use, 15 minutes. `token` is shown once for people who enrol by hand. */
@@ -152,6 +155,9 @@ export const agentList = listInput(["hostname", "state", "lastSeenAt", "createdA
 export const agentRow = z.object({ id: z.string(), hostname: z.string(), platform: z.string(), state: agentState, path: agentPath, step: connectionStep, lastSeenAt: when.nullable(), version: z.string().nullable(), groups: z.array(ref), isCloudEnabled: z.boolean(), createdAt: when });
 export const agentRows = listOutput(agentRow);
 export const agentDetail = agentRow.extend({
+  /** Relays in the path of its last proof (S4-35); the relay the computer was told to use; whether it checks what answers there (S4-37). */
+  relayPath: z.array(relayHop), relayAddress: z.string().nullable(), isRelayValidationOff: z.boolean(),
+  approval: z.object({ isNeeded: z.boolean(), approvedAt: when.nullable(), approvedBy: z.string().nullable() }), hasKeys: z.boolean(),
   note: z.string(), identity: z.string(), certificates: z.array(z.object({ id: z.string(), fingerprint, serial: z.string(), notAfter: when, isCurrent: z.boolean() })),
   inventory: inventory.nullable(), inventoryAt: when.nullable(), attempts: z.array(connectionAttempt), policies: z.array(ref.extend({ isEnabled: z.boolean() })), policyRevision: z.number(), clockSkewMs: z.number().nullable(),
   tunnels: z.array(z.object({ connectionId: z.string(), gateway: ref, server: ref, step: z.string(), openedAt: when, lastByteAt: when, bytesUp: z.number(), bytesDown: z.number(), endedAt: when.nullable() })),
@@ -200,7 +206,7 @@ export const policyPreview = z.object({ gain: z.number(), lose: z.number(), lose
 
 // Certificates ------------------------------------------------------------------------------------------------------
 
-export const certificatePurpose = z.enum(["root-ca", "issuing-ca", "agent", "gateway-control", "gateway-listener", "agent-site", "control", "bundle", "signer", "site-server", "service", "probe", "imported"]);
+export const certificatePurpose = z.enum(["root-ca", "issuing-ca", "agent", "gateway-control", "gateway-listener", "agent-site", "control", "bundle", "signer", "site-server", "service", "probe", "gateway-inside", "service-account", "imported"]);
 export const certificateList = listInput(["subject", "purpose", "notAfter", "createdAt"], "createdAt").extend({ purpose: certificatePurpose.optional(), state: z.enum(["valid", "expiring", "expired", "revoked"]).optional() });
 export const certificateRow = z.object({ id: z.string(), purpose: certificatePurpose, /** Given by a person at import; empty for issued ones. */ name: z.string(), subject: z.string(), names: z.array(z.string()), issuer: z.string(), serial: z.string(), keyType: z.string(), fingerprint, thumbprintSha1: z.string(), notBefore: when, notAfter: when, state: z.enum(["valid", "expiring", "expired", "revoked"]), owner: ref.extend({ kind: z.enum(["agent", "gateway", "server", "bundle", "organisation"]) }).nullable(), hasKey: z.boolean(), createdAt: when });
 export const certificateRows = listOutput(certificateRow);
@@ -214,7 +220,7 @@ export const serverCertificateIssue = z.strictObject({ serverId: z.uuid(), csrPe
 
 // Bundles -----------------------------------------------------------------------------------------------------------
 
-export const bundleCreate = z.strictObject({ name: displayName, groupIds: uniqueList(z.uuid(), 200).refine((list) => list.length > 0, { error: "choose at least one group: its policies tell the agents which gateway to use" }), platform: z.enum(["linux-x64"]).default("linux-x64"), usesMax: z.number().int().min(1).max(100_000).default(1), daysValid: z.number().int().min(1).max(365).default(14) });
+export const bundleCreate = z.strictObject({ name: displayName, groupIds: uniqueList(z.uuid(), 200).refine((list) => list.length > 0, { error: "choose at least one group: its policies tell the agents which gateway to use" }), platform: z.enum(["linux-x64"]).default("linux-x64"), usesMax: z.number().int().min(1).max(100_000).default(1), /** Agents of this bundle connect to this relay only (S4-21). */ relay: z.strictObject({ host, port: port.default(2002) }).nullable().default(null), daysValid: z.number().int().min(1).max(365).default(14) });
 export const bundleState = z.enum(["active", "used-up", "expired", "revoked"]);
 export const bundleList = listInput(["name", "createdAt", "expiresAt"], "createdAt").extend({ state: bundleState.optional() });
 export const bundleRow = z.object({ id: z.string(), name: z.string(), state: bundleState, platform: z.string(), usesMax: z.number(), uses: z.number(), expiresAt: when, createdAt: when, createdBy: z.string(), groups: z.array(ref) });
@@ -274,8 +280,9 @@ export const refusalSummary = z.object({ total: z.number(), causes: z.array(z.ob
 // Settings, guide, overview, live -----------------------------------------------------------------------------------
 
 export const agentSiteSettings = z.strictObject({ name: displayName, names: uniqueList(host, 20).refine((list) => list.length > 0, { error: "at least one name is needed" }), port: port.default(4726), certificateId: z.uuid().nullable().default(null) });
-export const organisationSettings = z.strictObject({ name: displayName });
-export const organisationView = z.object({ id: z.string(), name: z.string(), trustDomain: z.string(), caFingerprint: fingerprint, caPem: z.string(), agentSite: agentSiteSettings, siteServers: siteServerSettings, role, version: z.string() });
+/** `approvesAgents`: an enrolled agent waits until a person approves it (S4-34). */
+export const organisationSettings = z.strictObject({ name: displayName, approvesAgents: z.boolean().optional() });
+export const organisationView = z.object({ id: z.string(), name: z.string(), trustDomain: z.string(), caFingerprint: fingerprint, caPem: z.string(), agentSite: agentSiteSettings, siteServers: siteServerSettings, approvesAgents: z.boolean(), role, version: z.string() });
 
 /** The first run, in the order of S1 with a numbering of its own. */
 export const guideSteps = ["direct-tls", "agent-site", "gateway", "servers", "policy", "first-agent", "verify"] as const;
@@ -296,9 +303,9 @@ export const overview = z.object({
 });
 
 /** Live stream: which lists and details are stale. `topic` is a noun of this file; `id` the object, when one. */
-export const liveTopic = z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService", "user", "apiKey", "audit", "refusal", "guide", "organisation"]);
+export const liveTopic = z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService", "relay", "reachRule", "reachRequest", "reachSession", "task", "taskBatch", "channel", "user", "apiKey", "audit", "refusal", "guide", "organisation"]);
 export const liveEvent = z.object({ topic: liveTopic, id: z.string().nullable() });
 export type LiveEvent = z.infer<typeof liveEvent>;
 
-export const searchReply = z.array(z.object({ kind: z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService"]), id: z.string(), name: z.string(), hint: z.string() }));
+export const searchReply = z.array(z.object({ kind: z.enum(["site", "server", "gateway", "agentGroup", "agent", "policy", "certificate", "bundle", "pool", "virtualService", "relay", "reachRule"]), id: z.string(), name: z.string(), hint: z.string() }));
 export const agentErrorCode = z.enum(agentErrorCodes);

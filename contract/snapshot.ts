@@ -3,13 +3,17 @@
  * Unknown keys are refused. Who may connect is not here but in the access stream (access.ts).
  */
 import { z } from "zod";
+import { gatewayPeer } from "./channel.ts";
+import { consoleKeys } from "./command.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { host, ipAddress, port } from "./names.ts";
 import { snapshotPool } from "./pool.ts";
+import { insidePortDefault } from "./reach.ts";
+import { snapshotRelay } from "./relay.ts";
 import { proxyProtocolAccept, snapshotService } from "./virtual-service.ts";
 
-/** Highest snapshot format this build writes and reads. 1: 2026-11, first. 2: 2026-11, virtual services and pools. */
-export const snapshotFormat = 2;
+/** Highest snapshot format this build writes and reads. 1: 2026-11, first. 2: 2026-11, virtual services and pools. 3: 2026-11, agent channels, inside listener, relays. */
+export const snapshotFormat = 3;
 
 /** Bounds of a tunnel listener; every wait has a deadline, every queue a bound. Times in milliseconds. */
 export const listenerLimits = z.strictObject({
@@ -82,9 +86,20 @@ export const snapshotPolicy = z.strictObject({
   groupIds: z.array(z.uuid()).max(1000),
 });
 
+/** Where people and orchestrators inside ask for agents: TLS, HTTP CONNECT, and other gateways (reach.ts). Never on the Internet side. */
+export const insideListener = z.strictObject({
+  id: z.uuid(),
+  address: ipAddress,
+  port: port.default(insidePortDefault),
+  /** Issued by the organisation's CA for these names; the key stays on the gateway. */
+  certificate: listenerCertificate,
+  connectionsMax: z.number().int().min(1).max(100_000).default(2_000),
+});
+export type InsideListener = z.infer<typeof insideListener>;
+
 export const snapshot = z.strictObject({
-  /** Format 1 is a 2 without services; one stored on disk before an update is still served. */
-  format: z.literal([1, 2]),
+  /** An older format is a newer one without the later parts; one stored on disk before an update is still served. */
+  format: z.literal([1, 2, 3]),
   /** Only ever rising for one gateway. */
   revision: z.number().int().positive(),
   builtAt: z.iso.datetime(),
@@ -100,6 +115,12 @@ export const snapshot = z.strictObject({
   virtualServices: z.array(snapshotService).max(500).default([]),
   /** Pools that the services name, each once. */
   pools: z.array(snapshotPool).max(500).default([]),
+  inside: insideListener.nullable().default(null),
+  /** Other gateways of the organisation that have an inside listener. */
+  peers: z.array(gatewayPeer).max(500).default([]),
+  relays: z.array(snapshotRelay).max(500).default([]),
+  /** What grants are signed with. */
+  consoleKeys: consoleKeys.default({ signing: [], encryption: [] }),
   /** SIGTERM to last tunnel cut. */
   drainTimeoutMs: z.number().int().min(0).max(3_600_000).default(30_000),
   /** Send log lines of warn and above to the console (S1-48). */

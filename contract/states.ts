@@ -27,9 +27,9 @@ export const agentPath = z.discriminatedUnion("kind", [
 export type AgentPath = z.infer<typeof agentPath>;
 
 /**
- * Agent, as the console shows it. `pending`: record made, never enrolled. `online`: data-path proof within the last 90 s (N8). `late`: within 15 min. `offline`: longer. `revoked`: certificate revoked.
+ * Agent, as the console shows it. `pending`: record made, never enrolled. `online`: data-path proof within the last 90 s (N8). `late`: within 15 min. `offline`: longer. `revoked`: certificate revoked. `unapproved`: enrolled, and waits for a person's approval (S4-34).
  */
-export const agentState = z.enum(["pending", "online", "late", "offline", "revoked"]);
+export const agentState = z.enum(["pending", "unapproved", "online", "late", "offline", "revoked"]);
 export type AgentState = z.infer<typeof agentState>;
 
 /** Gateway, as the console shows it. `waiting`: never enrolled. `connected`: control channel open. `refused-snapshot`: connected, serves its last good revision because it refused a newer one. `disconnected`: no control channel. */

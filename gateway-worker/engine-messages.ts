@@ -5,8 +5,10 @@
  */
 import { z } from "zod";
 import type { AccessPage } from "../contract/access.ts";
+import { channelReport } from "../contract/channel.ts";
 import { logLine, refusal, snapshotProblem, tunnelReport } from "../contract/control.ts";
 import { fingerprint } from "../contract/fingerprint.ts";
+import { relayReport } from "../contract/relay.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { serviceLoad } from "../contract/virtual-service.ts";
 
@@ -38,7 +40,7 @@ export type StickyEntry = z.infer<typeof stickyEntry>;
 /** Supervisor to engine. `id` pairs a question with its answer. */
 export type EngineCommand =
   /** Compile, check, bind what is new; nothing of it serves yet. Answer: `prepared`. */
-  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[]; /** Where the HTTP engine listens, or shall listen; null: no service needs it. */ httpSocket: string | null }
+  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[]; /** Where the HTTP engine listens, or shall listen; null: no service needs it. */ httpSocket: string | null; /** Unix socket, this engine's own, on which it takes `forwardHead` of contract/channel.ts; null: none (tests, formats before 3). */ reachSocket?: string | null; /** True for the one engine that dials relays which the upstream must dial. */ dialsRelays?: boolean }
   /** Swap to what the `prepare` with the id `prepared` built. Answer: `committed`. */
   | { kind: "commit"; id: number; prepared: number }
   /** Forget what the `prepare` with this id built; the old one goes on serving. No answer. */
@@ -51,6 +53,8 @@ export type EngineCommand =
   | { kind: "sticky"; entries: StickyEntry[] }
   /** End the established connections to this member now. No answer. */
   | { kind: "cut-member"; memberId: string }
+  /** Commands wait for these agents; no answer. */
+  | { kind: "knock"; agentIds: string[] }
   /** Stop accepting, let tunnels finish for at most `timeoutMs`, then cut them. Answer: `drained`. */
   | { kind: "drain"; id: number; timeoutMs: number }
   /** The last `report` was taken in. An engine sends no further one before, so a stopped supervisor costs it no memory (T38). */
@@ -87,6 +91,7 @@ const engineCounters = z.strictObject({
   residentBytes: count,
   /** Longest pause of the event loop since the last report, milliseconds. */
   loopDelayMaxMs: z.number().nonnegative(),
+  channels: count.default(0),
 });
 export type EngineCounters = z.infer<typeof engineCounters>;
 
@@ -97,6 +102,8 @@ export const engineMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("committed"), id: z.number().int(), revision: z.number().int() }),
   z.strictObject({ kind: z.literal("access-applied"), id: z.number().int(), tunnelsEnded: count }),
   z.strictObject({ kind: z.literal("drained"), id: z.number().int(), tunnelsCut: count }),
+  /** At once, so that the supervisor knows which engine holds which agent; the numbers follow in reports. */
+  z.strictObject({ kind: z.literal("channel"), channel: channelReport }),
   /** Every second, and sooner when a refusal waits: counters and what happened since the last one. */
   z.strictObject({
     kind: z.literal("report"),
@@ -113,6 +120,9 @@ export const engineMessage = z.discriminatedUnion("kind", [
     /** Dials to members since the last report: what passive health goes by. `failuresInRow` ends with the newest dial. */
     dials: z.array(z.strictObject({ memberId: z.uuid(), succeeded: count, failed: count, failuresInRow: count, lastFailure: z.string().max(300).nullable() })).max(5_000),
     sticky: z.array(stickyEntry).max(5_000),
+    /** Channels that opened, closed or moved. */
+    channels: z.array(channelReport).max(5_000).default([]),
+    relays: z.array(relayReport).max(500).default([]),
   }),
 ]);
 export type EngineMessage = z.infer<typeof engineMessage>;

@@ -184,7 +184,7 @@ async function readStandardInput(): Promise<string> {
 
 function waitingView(why: string): AdminView {
   return {
-    status: { revision: 0, accessVersion: 0, snapshotBuiltAt: null, isDraining: false, listeners: [], engines: [], tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, refused: 0, servers: [] },
+    status: { revision: 0, accessVersion: 0, snapshotBuiltAt: null, isDraining: false, listeners: [], engines: [], tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, channels: 0, refused: 0, servers: [] },
     channel: { state: "idle", detail: why, heardAt: null },
     logForwarding: "off: this gateway has no identity yet; enrolling gives it one",
     notReady: why,

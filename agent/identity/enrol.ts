@@ -80,7 +80,7 @@ export function initialPolicy(pending: PendingEnrolment): AgentPolicy {
   if (pending.policy !== null) return pending.policy;
   const token = readToken(pending.token);
   const server = { id: token.organisationId, name: "agent site", kind: "management" as const, host: token.host, port: token.port, isAgentSite: true };
-  return { format: 1, revision: 0, agentId: null, organisationId: token.organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600 };
+  return { format: 1, revision: 0, agentId: null, organisationId: token.organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600, consoleKeys: { signing: [], encryption: [] }, reach: { services: [], scripts: [] }, hasChannel: true, relay: null };
 }
 
 function refused(status: number, body: Buffer): AgentError {

@@ -6,7 +6,7 @@ const id = "11111111-1111-4111-8111-111111111111";
 const gateway = { id, name: "gw", fqdn: "gw.example.com", port: 443, pins: ["ab".repeat(32)] };
 const proxy = { host: "proxy.corp.example", port: 3128 };
 const policy: AgentPolicy = {
-  format: 1, revision: 1, agentId: id, organisationId: id, organisationName: "Acme", isCloudEnabled: true, requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600, gateways: [gateway],
+  format: 1, revision: 1, agentId: id, organisationId: id, organisationName: "Acme", isCloudEnabled: true, requestProxy: null, channelProxy: null, reportEverySeconds: 30, consoleKeys: { signing: [], encryption: [] }, reach: { services: [], scripts: [] }, hasChannel: true, relay: null, inventoryEverySeconds: 3_600, gateways: [gateway],
   servers: [{ id, name: "files", kind: "site", host: "files.corp.example", port: 4726, isAgentSite: false }, { id, name: "ms", kind: "management", host: "ms.corp.example", port: 4726, isAgentSite: true }],
 };
 

@@ -16,6 +16,12 @@ export const routes = {
   gateways: object("/gateways"),
   virtualServices: object("/virtual-services"),
   pools: object("/pools"),
+  relays: object("/relays"),
+  reachRules: object("/reach-rules"),
+  reachRequests: "/reach-requests",
+  reachSessions: "/reach-sessions",
+  tasks: { list: "/tasks", create: "/tasks/new", detail: (id: string) => `/tasks/${id}`, batch: (id: string) => `/tasks/batches/${id}` },
+  topology: "/topology",
   findings: "/findings",
   sites: object("/sites"),
   servers: object("/servers"),
@@ -40,6 +46,8 @@ export const routeOfKind = {
   bundle: routes.bundles.detail,
   pool: routes.pools.detail,
   virtualService: routes.virtualServices.detail,
+  relay: routes.relays.detail,
+  reachRule: routes.reachRules.detail,
 } as const satisfies Record<string, (id: string) => string>;
 
 /** Pages of the documentation that help and empty states point to; they come from the installation's own docs folder. */

@@ -19,11 +19,15 @@ await group.start();
 await group.access({ version: 1, complete: true, entries: [{ version: 1, kind: "agent", id: agentId, status: "active", fingerprints: [createHash("sha256").update(new X509Certificate(read("client.pem")).raw).digest("hex")], groupIds: [groupId], expiresAt: null }] }, true);
 const result = await group.apply(
   {
-    format: 2, revision: 1, builtAt: new Date().toISOString(), organisationId, gatewayId: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0012", gatewayName: "bench", trustDomain, clientTrustAnchorsPem: [read("ca.pem")],
+    format: 3, revision: 1, builtAt: new Date().toISOString(), organisationId, gatewayId: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0012", gatewayName: "bench", trustDomain, clientTrustAnchorsPem: [read("ca.pem")],
     listeners: [{ id: listenerId, address: "127.0.0.1", port: job.port, mode: job.mode === "direct" ? { kind: "direct", serverId, port: job.backendPort } : { kind: "connect" }, certificate: { kind: "imported", fingerprint: "0".repeat(64), chainPem: read("server.pem"), keyPem: read("server.key") }, algorithms: "standard", acceptProxy: { kind: "off" }, limits: listenerLimits.parse({ handshakesPerSourceMax: 10_000, handshakesMax: 10_000, idleTimeoutMs: 3_600_000 }) }],
     servers: [{ id: serverId, name: "backend", kind: "site", isAgentSite: false, names: ["localhost"], ports: [job.backendPort], addresses: ["127.0.0.1"] }],
     policies: [{ id: "0b0e0d52-7a3f-4c39-9d64-0a1f6a1f0013", name: "bench", isEnabled: true, namesThisGateway: true, groupIds: [groupId] }],
-    virtualServices: [], pools: [], drainTimeoutMs: 0, forwardsLogs: true, maxStaleMs: null,
+    virtualServices: [], pools: [], inside: null,
+    peers: [],
+    relays: [],
+    consoleKeys: { signing: [], encryption: [] },
+    drainTimeoutMs: 0, forwardsLogs: true, maxStaleMs: null,
   },
   [{ listenerId, chainPem: read("server.pem"), keyPem: read("server.key") }],
 );

@@ -57,6 +57,8 @@ async function obey(command: EngineCommand): Promise<void> {
       return engine.learn(command.entries);
     case "cut-member":
       return engine.cutMember(command.memberId);
+    case "knock":
+      return; // channels are the stream engines'
     case "drain":
       return send({ kind: "drained", id: command.id, tunnelsCut: await engine.drain(command.timeoutMs) });
     case "seen":

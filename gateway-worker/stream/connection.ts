@@ -377,7 +377,7 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     const openedAt = new Date(this.#openedAt).toISOString();
     const lastByteAt = new Date(Math.max(this.#openedAt, Date.now() - (performance.now() - this.#lastByteMs))).toISOString();
     const isOver = this.#phase === "over";
-    return { agentId: this.#who?.identity.id ?? "", connectionId: this.id, serverId: this.#route?.server.id ?? "", source: this.source, step: "proxying", openedAt, lastByteAt, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, endedAt: isOver ? new Date().toISOString() : null, endReason: isOver ? this.#endReason : null };
+    return { agentId: this.#who?.identity.id ?? "", connectionId: this.id, serverId: this.#route?.server.id ?? "", source: this.source, step: "proxying", openedAt, lastByteAt, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, relayPath: [], endedAt: isOver ? new Date().toISOString() : null, endReason: isOver ? this.#endReason : null };
   }
 }
 

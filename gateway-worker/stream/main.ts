@@ -58,6 +58,8 @@ async function obey(command: EngineCommand): Promise<void> {
       return engine.services.pools.learn(command.entries);
     case "cut-member":
       return engine.services.cutMember(command.memberId);
+    case "knock":
+      return;
     case "drain":
       return send({ kind: "drained", id: command.id, tunnelsCut: await engine.drain(command.timeoutMs) });
     case "seen":

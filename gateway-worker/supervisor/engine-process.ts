@@ -131,7 +131,7 @@ export class EngineProcess {
     const message = parsed.data;
     if (message.kind === "hello") this.#greet(message.runtime);
     else if (message.kind === "report") this.#reported(message);
-    else this.#settle(message.id, message);
+    else if (message.kind !== "channel") this.#settle(message.id, message);
   }
 
   #greet(runtime: string): void {

@@ -195,7 +195,7 @@ export class Gateway {
   status(): GatewayStatus {
     const engines: EngineGroupStatus = this.#engines.status();
     const { revision, accessVersion, isDraining, listeners, tunnels, bytesUp, bytesDown, handshakes, refused } = engines;
-    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
+    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, channels: 0, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
   }
 
   view(): AdminView {

@@ -53,7 +53,7 @@ function statusOf(seed: Seed, gateway: Described): GatewayStatus {
     revision: 7, accessVersion: 120, snapshotBuiltAt: minutesBefore(seed, 55).toISOString(), isDraining: gateway.state === "draining",
     listeners: [{ listenerId: gateway.listenerId, address: "0.0.0.0", port: 443, state: gateway.state === "draining" ? "draining" : "accepting", fingerprint: gateway.fingerprint, problem: null }],
     engines: [0, 1].map((index) => ({ index, runtime: "bun 1.4.5", pid: 4_000 + index, state: "running", restarts: index, tunnels: Math.floor(gateway.tunnels / 2), residentBytes: 96_000_000 })),
-    tunnels: isConnected ? gateway.tunnels : 0, bytesUp: 1_200_000_000, bytesDown: 8_400_000_000, handshakes: 90_211, refused: 312, servers: [],
+    tunnels: isConnected ? gateway.tunnels : 0, bytesUp: 1_200_000_000, bytesDown: 8_400_000_000, handshakes: 90_211, channels: isConnected ? gateway.tunnels : 0, refused: 312, servers: [],
   };
 }
 

@@ -35,7 +35,7 @@ async function make(more: Record<string, unknown> = {}): Promise<Made> {
 async function connect(id: string, more: Partial<GatewayStatus> & { refusedRevision?: number } = {}): Promise<void> {
   const { refusedRevision, ...part } = more;
   const { revision } = await db().gateway.findUniqueOrThrow({ where: { id } });
-  const status: GatewayStatus = { revision, accessVersion: 0, snapshotBuiltAt: null, isDraining: false, listeners: [], engines: [], tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, refused: 0, servers: [], ...part };
+  const status: GatewayStatus = { revision, accessVersion: 0, snapshotBuiltAt: null, isDraining: false, listeners: [], engines: [], tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, channels: 0, refused: 0, servers: [], ...part };
   await db().gateway.update({ where: { id }, data: { enrolledAt: new Date(), connectedSince: new Date(), lastSeenAt: new Date(), appliedRevision: revision, refusedRevision: refusedRevision ?? 0, status } });
 }
 

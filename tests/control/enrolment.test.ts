@@ -118,7 +118,7 @@ describe("the control channel's door", () => {
   it("has nothing but enrolment for somebody without a certificate", async () => {
     const link = await ConsoleLink.open({ address: address(), caPem });
     await expect(link.hello(hello())).rejects.toThrow(/No "mutation"-procedure on path "hello"/);
-    await expect(link.report({ status: null, refusals: [], refusalsDropped: 0, tunnels: [], logs: [], health: [], services: [] })).rejects.toThrow();
+    await expect(link.report({ status: null, refusals: [], refusalsDropped: 0, tunnels: [], logs: [], health: [], services: [], channels: [], areChannelsComplete: false, sessions: [], relays: [] })).rejects.toThrow();
     link.close();
   });
 

@@ -51,7 +51,7 @@ async function makeService(organisationId: string, poolId: string, onGateway: st
 
 async function report(parts: Partial<ControlReport>, now?: Date): Promise<void> {
   const { recordReport } = await import("../../server/services/gateway/record-report.ts");
-  await recordReport(caller, { status: null, refusals: [], refusalsDropped: 0, tunnels: [], logs: [], health: [], services: [], ...parts }, memory, now);
+  await recordReport(caller, { status: null, refusals: [], refusalsDropped: 0, tunnels: [], logs: [], health: [], services: [], channels: [], areChannelsComplete: false, sessions: [], relays: [], ...parts }, memory, now);
 }
 
 function health(memberId: string, state: MemberHealthState, cause: string, since: string): MemberHealth {

@@ -7,10 +7,10 @@ let server: net.Server | undefined;
 const heard: string[] = [];
 const prepared = new Map<number, { revision: number; socket: string | null }>();
 const send = (message: EngineMessage): void => void process.send?.(message);
-const nothing = { tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, handshakesResumed: 0, refused: 0, tunnelsOpened: 0, residentBytes: 1, loopDelayMaxMs: 0 };
+const nothing = { tunnels: 0, bytesUp: 0, bytesDown: 0, handshakes: 0, handshakesResumed: 0, refused: 0, tunnelsOpened: 0, residentBytes: 1, loopDelayMaxMs: 0, channels: 0 };
 
 function report(): void {
-  send({ kind: "report", revision, accessVersion: 0, isDraining: false, counters: { ...nothing, connections }, listeners: [], refusals: [], refusalsDropped: 0, tunnels: [], logs: heard.splice(0).map((message) => ({ at: new Date().toISOString(), level: "info", message, fields: {} })), services: [], dials: [], sticky: [] });
+  send({ kind: "report", revision, accessVersion: 0, isDraining: false, counters: { ...nothing, connections }, listeners: [], refusals: [], refusalsDropped: 0, channels: [], relays: [], tunnels: [], logs: heard.splice(0).map((message) => ({ at: new Date().toISOString(), level: "info", message, fields: {} })), services: [], dials: [], sticky: [] });
 }
 
 process.on("message", (command: EngineCommand) => {

@@ -45,7 +45,7 @@ export class GatewayBench {
     this.listenerCertificate = made.listenerCertificate;
     const listener: TunnelListener = { id: randomUUID(), address: made.options.address ?? "127.0.0.1", port: made.port, mode: { kind: "connect" }, certificate: { kind: "self-signed", generation: 1, names: ["localhost"], keyType: "ec-p256" }, algorithms: made.options.algorithms ?? "standard", acceptProxy: { kind: "off" }, limits: listenerLimits.parse(made.options.limits ?? {}) };
     this.snapshot = {
-      format: 2,
+      format: 3,
       revision: 1,
       builtAt: new Date().toISOString(),
       organisationId: this.organisationId,
@@ -58,7 +58,11 @@ export class GatewayBench {
       policies: [{ id: randomUUID(), name: "everybody", isEnabled: true, namesThisGateway: true, groupIds: [this.groupId] }],
       virtualServices: [],
       pools: [],
-      drainTimeoutMs: 1_000,
+      inside: null,
+    peers: [],
+    relays: [],
+    consoleKeys: { signing: [], encryption: [] },
+    drainTimeoutMs: 1_000,
       forwardsLogs: true,
       maxStaleMs: null,
     };

@@ -9,7 +9,7 @@ import { useTRPC } from "@/app/_trpc/client.tsx";
 import { type Command, CommandPalette } from "@/app/_ui/command-palette.tsx";
 import { navigation } from "./navigation.tsx";
 
-const kindTitle = { site: "Sites", server: "Servers", gateway: "Gateways", agentGroup: "Groups", agent: "Agents", policy: "Policies", certificate: "Certificates", bundle: "Bundles", pool: "Pools", virtualService: "Virtual services" } as const satisfies Record<keyof typeof routeOfKind, string>;
+const kindTitle = { site: "Sites", server: "Servers", gateway: "Gateways", agentGroup: "Groups", agent: "Agents", policy: "Policies", certificate: "Certificates", bundle: "Bundles", pool: "Pools", virtualService: "Virtual services", relay: "Relays", reachRule: "Reach rules" } as const satisfies Record<keyof typeof routeOfKind, string>;
 
 const actions = [
   { title: "Create gateway", href: routes.gateways.create },

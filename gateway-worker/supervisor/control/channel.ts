@@ -175,6 +175,9 @@ export class ControlChannel {
         return await this.#handleAccess(link, message.page);
       case "snapshot":
         return await this.#handleSnapshot(link, message.snapshot);
+      case "knock":
+      case "end-sessions":
+        return;
       default:
         message satisfies never;
     }

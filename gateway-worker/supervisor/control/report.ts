@@ -188,7 +188,7 @@ export class Reporter {
     for (const tunnel of tunnels) this.#tunnels.delete(tunnel.connectionId);
     const refusalsDropped = this.#refusalsDropped;
     this.#refusalsDropped = 0;
-    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health, services };
+    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health, services, channels: [], areChannelsComplete: false, sessions: [], relays: [] };
   }
 
   #giveBack(report: ControlReport): void {

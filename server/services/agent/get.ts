@@ -1,6 +1,7 @@
 /** One agent: identity, certificates, inventory, attempts, tunnels and the policies that target it. */
 import type { z } from "zod";
 import { connectionAttempt, inventory } from "../../../contract/agent-site.ts";
+import { relayHop } from "../../../contract/channel.ts";
 import { formatIdentity } from "../../../contract/names.ts";
 import type { agentDetail } from "../../../contract/objects.ts";
 import { notFound } from "../../errors.ts";
@@ -13,7 +14,7 @@ import { agentColumns, toAgentRow } from "./list.ts";
 const tunnelsMax = 20;
 
 const detailColumns = {
-  ...agentColumns, note: true, version: true, attempts: true, inventory: true, inventoryAt: true, policyRevision: true, clockSkewMs: true,
+  ...agentColumns, note: true, version: true, attempts: true, inventory: true, inventoryAt: true, policyRevision: true, clockSkewMs: true, relayPath: true, relayAddress: true, isRelayValidationOff: true, awaitsApproval: true, approvedAt: true, approvedByName: true, keysAt: true,
   organisation: { select: { trustDomain: true } },
   certificates: { where: { purpose: "agent" }, select: { id: true, fingerprint: true, serial: true, notAfter: true, isCurrent: true, revokedAt: true }, orderBy: { createdAt: "desc" }, take: 20 },
 } as const;
@@ -23,10 +24,13 @@ export async function getAgent(caller: Caller, input: { id: string }): Promise<z
   const row = await caller.db.agent.findFirst({ where: { id: input.id, organisationId }, select: detailColumns });
   if (!row) throw notFound("agent", input.id);
   const known = inventory.safeParse(row.inventory);
+  const path = relayHop.array().safeParse(row.relayPath);
   const attempts = connectionAttempt.array().safeParse(row.attempts);
   return {
     ...toAgentRow(row),
     note: row.note,
+    relayPath: path.success ? path.data : [], relayAddress: row.relayAddress, isRelayValidationOff: row.isRelayValidationOff,
+    approval: { isNeeded: row.awaitsApproval, approvedAt: isoOrNull(row.approvedAt), approvedBy: row.approvedByName }, hasKeys: row.keysAt !== null,
     identity: formatIdentity({ trustDomain: row.organisation.trustDomain, organisationId, kind: "agent", id: row.id }),
     certificates: row.certificates.map((certificate) => ({ id: certificate.id, fingerprint: certificate.fingerprint, serial: certificate.serial, notAfter: iso(certificate.notAfter), isCurrent: certificate.isCurrent && certificate.revokedAt === null })),
     inventory: known.success ? known.data : null, inventoryAt: isoOrNull(row.inventoryAt), attempts: attempts.success ? attempts.data : [],

@@ -53,6 +53,10 @@ export async function policyForGroups(reader: Db | Tx, organisationId: string, g
     channelProxy: firstProxy(policies.map((policy) => policy.channelProxy)),
     reportEverySeconds,
     inventoryEverySeconds,
+    consoleKeys: { signing: [], encryption: [] },
+    reach: { services: [], scripts: [] },
+    hasChannel: true,
+    relay: null,
   };
 }
 

@@ -26,7 +26,7 @@ export async function recordStatus(caller: Caller, agentId: string, report: Agen
       },
     });
     await publishLive(tx, caller.organisationId, { topic: "agent", id: agentId });
-    return { now: now.toISOString(), policyRevision: agent.organisation.policyRevision };
+    return { now: now.toISOString(), policyRevision: agent.organisation.policyRevision, commandsWaiting: 0, areKeysWanted: false };
   });
 }
 

@@ -35,3 +35,22 @@ export async function bumpPolicyRevision(tx: Tx, organisationId: string): Promis
 export async function wake(tx: Tx, hint: { organisationId: string; kind: "snapshot" | "access"; gatewayId: string | null }): Promise<void> {
   await tx.$executeRaw`SELECT pg_notify(${controlChannel}, ${JSON.stringify(hint)})`;
 }
+
+/** Ids per notification: a payload of PostgreSQL's NOTIFY holds 8,000 bytes. */
+const idsPerNotice = 150;
+
+/** Tells agents that hold a channel that commands wait for them. Only a wake-up: an agent also learns it from the answer to its next status report. */
+export async function publishKnock(tx: Tx, organisationId: string, agentIds: readonly string[]): Promise<void> {
+  await publishIds(tx, { organisationId, kind: "knock" }, agentIds);
+}
+
+/** Tells gateways to end these sessions of reverse access now. */
+export async function publishSessionEnd(tx: Tx, organisationId: string, sessionIds: readonly string[]): Promise<void> {
+  await publishIds(tx, { organisationId, kind: "end-sessions" }, sessionIds);
+}
+
+async function publishIds(tx: Tx, notice: { organisationId: string; kind: "knock" | "end-sessions" }, ids: readonly string[]): Promise<void> {
+  for (let start = 0; start < ids.length; start += idsPerNotice) {
+    await tx.$executeRaw`SELECT pg_notify(${controlChannel}, ${JSON.stringify({ ...notice, gatewayId: null, ids: ids.slice(start, start + idsPerNotice) })})`;
+  }
+}

@@ -14,7 +14,7 @@ import { logForwardingOf } from "./log-forwarding.ts";
 
 const detailColumns = {
   ...gatewayColumns,
-  certificateKind: true, certificateKeyType: true, importedCertificateId: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, isFipsOnly: true, serviceAccount: true, note: true, version: true, updatedAt: true,
+  certificateKind: true, certificateKeyType: true, importedCertificateId: true, isBehindLoadBalancer: true, drainTimeoutSeconds: true, forwardLogs: true, isFipsOnly: true, serviceAccount: true, insideAddress: true, insidePort: true, insideNames: true, note: true, version: true, updatedAt: true,
   statusAt: true, problems: true, clockSkewMs: true,
   listeners: { orderBy: { ordinal: "asc" } },
   servers: { select: { server: { select: { id: true, name: true } } }, orderBy: { server: { nameKey: "asc" } } },
@@ -33,7 +33,7 @@ export async function getGateway(caller: Caller, input: { id: string }): Promise
     logForwarding: await logForwardingOf(caller, { id: row.id, state: listed.state, forwardLogs: row.forwardLogs }),
     listeners: row.listeners.map(toListener), certificate: certificateChoiceOf(row), presented,
     servers: row.servers.map(({ server }) => server), policies: row.policies.map(({ policy }) => policy).sort((a, b) => a.name.localeCompare(b.name)),
-    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
+    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, inside: row.insideAddress === null ? null : { address: row.insideAddress, port: row.insidePort, names: row.insideNames }, channels: status.success ? status.data.channels : 0, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
     status: status.success ? status.data : null, statusAt: isoOrNull(row.statusAt), problems: problems.success ? problems.data : [], clockSkewMs: row.clockSkewMs, connectedSince: isoOrNull(row.connectedSince),
   };
 }

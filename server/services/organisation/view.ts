@@ -9,7 +9,7 @@ import { readAgentSite } from "./agent-site-settings.ts";
 export async function viewOrganisation(caller: Caller): Promise<z.infer<typeof organisationView>> {
   const { organisationId } = caller;
   const [row, anchors, agentSite] = await Promise.all([
-    caller.db.organisation.findUniqueOrThrow({ where: { id: organisationId }, select: { id: true, name: true, trustDomain: true, siteServerPort: true, siteServerInstall: true } }),
+    caller.db.organisation.findUniqueOrThrow({ where: { id: organisationId }, select: { id: true, name: true, trustDomain: true, siteServerPort: true, siteServerInstall: true, approvesAgents: true } }),
     trustAnchors(caller.db, organisationId),
     readAgentSite(caller.db, organisationId),
   ]);
@@ -17,6 +17,7 @@ export async function viewOrganisation(caller: Caller): Promise<z.infer<typeof o
     id: row.id, name: row.name, trustDomain: row.trustDomain,
     caFingerprint: anchors.caFingerprint, caPem: anchors.caPem, agentSite,
     siteServers: { port: row.siteServerPort, installCertificate: row.siteServerInstall },
+    approvesAgents: row.approvesAgents,
     role: caller.role, version: softwareVersion,
   };
 }

@@ -18,7 +18,7 @@ export async function makeGroup(site: TestSite): Promise<string> {
 
 export async function makeBundle(site: TestSite, input: { groupIds: string[]; usesMax?: number; daysValid?: number }): Promise<string> {
   counter += 1;
-  const { id } = await createBundle(site.caller, { name: `Bundle ${counter}`, platform: "linux-x64", usesMax: 1, daysValid: 14, ...input });
+  const { id } = await createBundle(site.caller, { relay: null, name: `Bundle ${counter}`, platform: "linux-x64", usesMax: 1, daysValid: 14, ...input });
   return id;
 }
 

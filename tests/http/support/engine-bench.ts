@@ -32,7 +32,11 @@ export function offer({ service = {}, pool = {}, members }: ServiceSettings): Of
 }
 
 export function snapshotOf(offered: Offered[], revision = 1): Snapshot {
-  return { format: 2, revision, builtAt: new Date().toISOString(), organisationId: randomUUID(), gatewayId: randomUUID(), gatewayName: "gateway", trustDomain: "sallyport.internal", clientTrustAnchorsPem: [], listeners: [], servers: [], policies: [], virtualServices: offered.map(({ service }) => service), pools: [...new Map(offered.map(({ pool }) => [pool.id, pool])).values()], drainTimeoutMs: 1_000, forwardsLogs: true, maxStaleMs: null };
+  return { format: 3, revision, builtAt: new Date().toISOString(), organisationId: randomUUID(), gatewayId: randomUUID(), gatewayName: "gateway", trustDomain: "sallyport.internal", clientTrustAnchorsPem: [], listeners: [], servers: [], policies: [], virtualServices: offered.map(({ service }) => service), pools: [...new Map(offered.map(({ pool }) => [pool.id, pool])).values()], inside: null,
+    peers: [],
+    relays: [],
+    consoleKeys: { signing: [], encryption: [] },
+    drainTimeoutMs: 1_000, forwardsLogs: true, maxStaleMs: null };
 }
 
 /** A command without the id that `ask` gives it. */

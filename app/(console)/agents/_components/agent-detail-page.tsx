@@ -124,6 +124,7 @@ function AgentSentence({ agent }: { agent: Agent }) {
   const tunnel = agent.tunnels.find((open) => open.endedAt === null);
   const text = {
     pending: "Never enrolled: the record exists, the endpoint has not come yet.",
+    unapproved: "Enrolled, and waits for approval: until then no gateway lets it in and no task reaches it.",
     revoked: "Revoked: every gateway refuses it, and its tunnels were ended.",
     online: agent.path.kind === "lan" ? "Connected over the LAN." : tunnel ? `Connected through ${tunnel.gateway.name} for ${duration(now - Date.parse(tunnel.openedAt))}, last byte ${duration(now - Date.parse(tunnel.lastByteAt))} ago.` : `Connected over ${pathText(agent.path)}.`,
     late: `Late: nothing was proven over the data path for more than 90 seconds. It last used ${agent.path.kind === "none" ? "no path" : pathText(agent.path)}.`,

@@ -12,6 +12,8 @@ export const purposeTitle = {
   control: "control channel",
   bundle: "bundle",
   signer: "bundle signer",
+  "gateway-inside": "gateway, inside listener",
+  "service-account": "service account",
   "site-server": "site server",
   service: "virtual service",
   probe: "probe",
