@@ -11,7 +11,7 @@ import { z } from "zod";
 import { relayDepthMax, relayHop } from "./channel.ts";
 import { refusalCode } from "./error-codes.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { host, port } from "./names.ts";
+import { cidr, host, port } from "./names.ts";
 
 export const relayAlpn = "sallyport-relay/1";
 /** Application protocol with which a gateway dials a relay's port (S4-28). */
@@ -109,5 +109,11 @@ export const relaySettings = z.strictObject({
   connectionsMax: z.number().int().min(1).max(200_000).default(10_000),
   /** Connections from one address at once. */
   connectionsPerSourceMax: z.number().int().min(1).max(200_000).default(1_000),
+  /** Networks that may connect to the relay's port at all, agents and upstreams (X4-10); empty: all that the firewall lets through. */
+  sources: z.array(cidr).max(100).default([]),
+  /** Loopback, link-local and own addresses that an upstream may nevertheless have dialled (T02). */
+  dialNetworks: z.array(cidr).max(50).default([]),
+  /** SIGTERM to last connection cut. */
+  drainTimeoutMs: z.number().int().min(0).max(3_600_000).default(30_000),
 });
 export type RelaySettings = z.infer<typeof relaySettings>;
