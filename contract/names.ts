@@ -122,11 +122,12 @@ export const displayName = z
   // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
   .regex(/^[^\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]*$/, { error: "a name may not contain control or text-direction characters" });
 
-export type IdentityKind = "agent" | "gateway" | "bundle" | "probe" | "console" | "server";
+/** `key`: a service account, the holder of an API key (reach.ts). */
+export type IdentityKind = "agent" | "gateway" | "bundle" | "probe" | "console" | "server" | "key";
 export type Identity = { trustDomain: string; organisationId: string; kind: IdentityKind; id: string };
 
 const uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-const identityPattern = new RegExp(`^spiffe://([a-z0-9.-]{1,253})/org/(${uuid})/(agent|gateway|bundle|probe|console|server)/(${uuid})$`);
+const identityPattern = new RegExp(`^spiffe://([a-z0-9.-]{1,253})/org/(${uuid})/(agent|gateway|bundle|probe|console|server|key)/(${uuid})$`);
 
 /** The SAN URI of a certificate we issue: `spiffe://<trust domain>/org/<org>/<kind>/<id>` (DESIGN section 4). */
 export function formatIdentity(identity: Identity): string {

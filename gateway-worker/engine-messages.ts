@@ -15,6 +15,9 @@ import { serviceLoad } from "../contract/virtual-service.ts";
 /** What a listener presents: the chain leaf first, and the leaf's private key, both PEM. Held in memory and passed over IPC only. */
 export type ListenerCertificatePem = { listenerId: string; chainPem: string; keyPem: string };
 
+/** What the gateway proves itself with where it dials: relays (S4-28). All PEM; the key is the control channel's, in memory and over IPC only. */
+export type GatewayIdentityPem = { chainPem: string; keyPem: string; caPem: string };
+
 /** Whether a member may take new connections, as the supervisor's checks and the dials of all engines say. Members that were never named may. */
 export type MemberVerdict = {
   memberId: string;
@@ -40,7 +43,7 @@ export type StickyEntry = z.infer<typeof stickyEntry>;
 /** Supervisor to engine. `id` pairs a question with its answer. */
 export type EngineCommand =
   /** Compile, check, bind what is new; nothing of it serves yet. Answer: `prepared`. */
-  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[]; /** Where the HTTP engine listens, or shall listen; null: no service needs it. */ httpSocket: string | null; /** Unix socket, this engine's own, on which it takes `forwardHead` of contract/channel.ts; null: none (tests, formats before 3). */ reachSocket?: string | null; /** True for the one engine that dials relays which the upstream must dial. */ dialsRelays?: boolean }
+  | { kind: "prepare"; id: number; snapshot: Snapshot; certificates: ListenerCertificatePem[]; /** Where the HTTP engine listens, or shall listen; null: no service needs it. */ httpSocket: string | null; /** Unix socket, this engine's own, on which it takes `forwardHead` of contract/channel.ts; null: none (tests, formats before 3). */ reachSocket?: string | null; /** True for the one engine that dials relays which the upstream must dial. */ dialsRelays?: boolean; /** Given to every engine of a gateway that is enrolled; null: it dials nobody. */ gatewayIdentity?: GatewayIdentityPem | null }
   /** Swap to what the `prepare` with the id `prepared` built. Answer: `committed`. */
   | { kind: "commit"; id: number; prepared: number }
   /** Forget what the `prepare` with this id built; the old one goes on serving. No answer. */
