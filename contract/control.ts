@@ -146,4 +146,5 @@ export const listenerCertificateReply = z.strictObject({ chainPem: z.string().ma
 
 /** Where an agent's channel is now; empty: nowhere. */
 export const locateAgent = z.strictObject({ agentId: z.uuid() });
-export const locateAgentReply = z.strictObject({ locations: z.array(agentLocation).max(20) });
+export const locateAgentReply = z.strictObject({ locations: z.array(agentLocation).max(20), /** When the agent was last seen by anybody; null: never, or unknown. */ lastSeenAt: z.iso.datetime().nullable().default(null) });
+export type LocateAgentReply = z.infer<typeof locateAgentReply>;

@@ -74,6 +74,7 @@ export const reachCredential = z.discriminatedUnion("kind", [
 ]);
 /** Gateway to console: may this caller reach that service? The gateway never decides it. */
 export const reachAuthorisation = z.strictObject({ credential: reachCredential, name: z.string().max(253), port, source: z.string().max(60) });
+export type ReachAuthorisation = z.infer<typeof reachAuthorisation>;
 export const reachAuthorisationReply = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("granted"), sessionId: z.uuid(), agentId: z.uuid(), grant: z.string().max(4_000) }),
   z.strictObject({ kind: z.literal("refused"), code: z.enum(["reach-credential", "reach-denied", "reach-approval", "reach-agent-unknown", "reach-name"]), detail: z.string().max(500) }),
