@@ -1,9 +1,9 @@
 /**
- * Copies bytes between two sockets and nothing else (S0-18): half-close is handed on as half-close, a slow reader stops its writer,
+ * Copies bytes between two sockets (or streams of a multiplexed session) and nothing else (S0-18): half-close is handed on as half-close, a slow reader stops its writer,
  * a cut is handed on as a reset. The handlers are shared functions that find their splice through the socket, so that an idle
  * tunnel costs one small object instead of a dozen closures.
  */
-import type net from "node:net";
+import type { Duplex } from "node:stream";
 import { resetSocket } from "./close.ts";
 
 /** Why a splice ended: both sides finished, one cut it off, or our own deadline or caller did. */
@@ -19,15 +19,15 @@ export type SpliceOwner = {
 };
 
 const spliceOf = Symbol("splice");
-type Leg = net.Socket & { [spliceOf]?: Splice };
+type Leg = Duplex & { [spliceOf]?: Splice };
 
 export class Splice {
   readonly client: Leg;
   readonly server: Leg;
-  /** The TCP socket beneath the client's TLS, for resets. */
-  readonly clientRaw: net.Socket;
+  /** The socket beneath the client's TLS, for resets. */
+  readonly clientRaw: Duplex;
   /** The same of the server's side. */
-  readonly serverRaw: net.Socket;
+  readonly serverRaw: Duplex;
   readonly owner: SpliceOwner;
   #end: SpliceEnd = "closed";
   #clientEnded = false;
@@ -35,7 +35,7 @@ export class Splice {
   #isOver = false;
 
   /** Both sockets must have been paused, with an error handler, and allow half-open. Call `start` when the first bytes may flow. */
-  constructor(given: { client: net.Socket; clientRaw: net.Socket; server: net.Socket; serverRaw: net.Socket; owner: SpliceOwner }) {
+  constructor(given: { client: Duplex; clientRaw: Duplex; server: Duplex; serverRaw: Duplex; owner: SpliceOwner }) {
     this.client = given.client;
     this.clientRaw = given.clientRaw;
     this.server = given.server;
