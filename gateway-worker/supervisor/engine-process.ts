@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import type { ChannelReport } from "../../contract/channel.ts";
 import type { LogLine } from "../../contract/control.ts";
 import type { EngineCommand, EngineMessage, EngineReport } from "../engine-messages.ts";
 import { engineMessage } from "../engine-messages.ts";
@@ -23,6 +24,8 @@ export type EngineProcessOptions = {
   /** Called when the child said hello: feed it. A rejection kills and restarts it. */
   onHello: (engine: EngineProcess) => Promise<void>;
   onReport: (engine: EngineProcess, report: EngineReport) => void;
+  /** An agent's channel opened or ended. */
+  onChannel?: (engine: EngineProcess, channel: ChannelReport) => void;
   /** The child is gone; its last report still stands in `lastReport`. */
   onDeath: (engine: EngineProcess, why: string) => void;
   onLog: (line: LogLine) => void;
@@ -131,7 +134,8 @@ export class EngineProcess {
     const message = parsed.data;
     if (message.kind === "hello") this.#greet(message.runtime);
     else if (message.kind === "report") this.#reported(message);
-    else if (message.kind !== "channel") this.#settle(message.id, message);
+    else if (message.kind === "channel") this.#options.onChannel?.(this, message.channel);
+    else this.#settle(message.id, message);
   }
 
   #greet(runtime: string): void {

@@ -3,7 +3,7 @@ import type { GatewayStatus, LogLine, Refusal, TunnelReport } from "../../contra
 import type { EngineCounters, EngineListener, EngineReport } from "../engine-messages.ts";
 
 /** What the gateway's status takes from the engines; totals include engines that died. */
-export type EngineGroupStatus = Pick<GatewayStatus, "revision" | "accessVersion" | "isDraining" | "listeners" | "engines" | "tunnels" | "bytesUp" | "bytesDown" | "handshakes" | "refused"> & {
+export type EngineGroupStatus = Pick<GatewayStatus, "revision" | "accessVersion" | "isDraining" | "listeners" | "engines" | "tunnels" | "bytesUp" | "bytesDown" | "handshakes" | "channels" | "refused"> & {
   connections: number;
   handshakesResumed: number;
   tunnelsOpened: number;

@@ -6,15 +6,19 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { AccessPage } from "../../contract/access.ts";
+import type { ChannelReport } from "../../contract/channel.ts";
 import type { LogLine, Refusal, SnapshotProblem, TunnelReport } from "../../contract/control.ts";
+import type { RelayReport } from "../../contract/relay.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import type { ServiceLoad } from "../../contract/virtual-service.ts";
-import type { EngineCommand, EngineReport, ListenerCertificatePem } from "../engine-messages.ts";
+import type { EngineCommand, EngineReport, GatewayIdentityPem, ListenerCertificatePem } from "../engine-messages.ts";
 import { AccessCopy } from "./access-copy.ts";
+import { AgentChannels } from "./agent-channels.ts";
 import { EngineProcess } from "./engine-process.ts";
 import { type EngineGroupStatus, EngineTotals, linesOf, mergeListeners } from "./engine-reports.ts";
 import { forHttpEngine, HttpEngine } from "./http-engine.ts";
 import { portProblems } from "./listener-ports.ts";
+import { ReachSockets } from "./reach-sockets.ts";
 import { ServiceLoads } from "./service-loads.ts";
 
 export type { EngineGroupStatus } from "./engine-reports.ts";
@@ -29,6 +33,8 @@ export type EngineGroupOptions = {
   httpEnginePath?: string;
   /** Folder of this gateway alone; the HTTP engine's socket lies below it where its path is short enough. Default: a temporary folder. */
   stateDir?: string;
+  /** What engines prove themselves with where they dial; default: they dial nobody. */
+  gatewayIdentity?: GatewayIdentityPem;
   /** Bun's binary, when `runtime` is `bun`; default: the one of the optional dependency. */
   bunPath?: string;
   /** Node's binary; default: the one that runs this process. */
@@ -43,6 +49,9 @@ export type EngineGroupOptions = {
   onFeed?: (engine: number) => EngineCommand[];
   /** Dials to members and clients kept since an engine's last report. */
   onServices?: (engine: number, report: Pick<EngineReport, "dials" | "sticky">) => void;
+  /** Agent channels that opened, moved or ended, at once. */
+  onChannels?: (reports: ChannelReport[]) => void;
+  onRelays?: (reports: RelayReport[], engine: number) => void;
   /** After every engine's report and every change of an engine's state. */
   onStatus: (status: EngineGroupStatus) => void;
   onLog: (line: LogLine) => void;
@@ -51,6 +60,7 @@ export type EngineGroupOptions = {
 export type ApplyResult = { ok: true } | { ok: false; problems: SnapshotProblem[] };
 
 type InForce = { snapshot: Snapshot; certificates: ListenerCertificatePem[] };
+type WithoutKind = Omit<Extract<EngineCommand, { kind: "prepare" }>, "kind" | "id">;
 /** `pid`: the process that was asked; another one in its place knows nothing of it. */
 type Prepared = { engine: EngineProcess; pid: number; id: number | undefined; problems: SnapshotProblem[] };
 
@@ -63,15 +73,20 @@ export class EngineGroup {
   readonly #http: HttpEngine;
   readonly #access = new AccessCopy();
   readonly #totals = new EngineTotals();
+  readonly #channels = new AgentChannels();
+  readonly #sockets: ReachSockets;
   readonly #loads = new ServiceLoads();
   /** Engine, and the process of it that was told what `onFeed` says. */
   readonly #told = new Map<number, number>();
   #inForce: InForce | undefined;
   #isDraining = false;
+  /** The stream engine that dials relays; another one takes over when it dies. */
+  #dialer = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineGroupOptions) {
     this.#options = options;
+    this.#sockets = new ReachSockets(options.stateDir, options.count);
     const command = engineCommand(options);
     const watched = {
       onReport: (engine: EngineProcess, report: EngineReport) => this.#reported(engine, report),
@@ -82,6 +97,7 @@ export class EngineGroup {
       index,
       command: [command[0], ...command.slice(1), String(index), String(options.count)],
       onHello: async (engine) => await this.#inTurn(async () => await this.#feed(engine)),
+      onChannel: (engine, channel) => this.#channelsMoved(engine.index, [channel]),
       ...watched,
     }));
     this.#http = new HttpEngine({
@@ -126,6 +142,23 @@ export class EngineGroup {
     }
   }
 
+  /** Tells the engines that commands wait for these agents. Those without a channel here learn it at their next report. */
+  knock(agentIds: readonly string[]): void {
+    const byEngine = Map.groupBy(agentIds, (agentId) => this.#channels.of(agentId)?.engine);
+    for (const [engine, ids] of byEngine) if (engine !== undefined) this.#streams[engine]?.tell({ kind: "knock", agentIds: ids });
+  }
+
+  /** Open agent channels, as the engines said at once. */
+  get channels(): AgentChannels {
+    return this.#channels;
+  }
+
+  /** Path of the Unix socket on which the engine that holds this agent's channel opens streams to it; undefined when none does. */
+  reachSocketOf(agentId: string): string | undefined {
+    const held = this.#channels.of(agentId);
+    return held && this.#streams[held.engine]?.state === "running" ? this.#sockets.of(held.engine) : undefined;
+  }
+
   /** Numbers of the virtual services in force, over all engines since the start. */
   loads(): ServiceLoad[] {
     return this.#loads.all();
@@ -146,6 +179,7 @@ export class EngineGroup {
       listeners: mergeListeners(reports),
       engines: this.#all().map((engine) => ({ index: engine.index, runtime: engine === this.#http.process ? `${engine.runtime}, HTTP`.slice(0, 40) : engine.runtime, pid: engine.pid, state: engine.state === "closed" ? "dead" : engine.state, restarts: engine.restarts, tunnels: engine.lastReport?.counters.tunnels ?? 0, residentBytes: engine.lastReport?.counters.residentBytes ?? 0 })),
       ...this.#totals.with(reports),
+      channels: this.#channels.size,
       loopDelayMaxMs: Math.max(0, ...this.#all().map((engine) => engine.lastReport?.counters.loopDelayMaxMs ?? 0)),
     };
   }
@@ -168,6 +202,7 @@ export class EngineGroup {
   /** Ends every engine now, with whatever connections it has. */
   async close(): Promise<void> {
     await Promise.all([...this.#streams.map(async (engine) => await engine.close()), this.#http.close()]);
+    this.#sockets.remove();
   }
 
   #all(): EngineProcess[] {
@@ -218,7 +253,7 @@ export class EngineGroup {
   }
 
   async #prepare(engine: EngineProcess, next: InForce): Promise<Prepared> {
-    return await prepare(engine, { ...next, httpSocket: this.#http.socketPath(next.snapshot) });
+    return await prepare(engine, { ...next, httpSocket: this.#http.socketPath(next.snapshot), reachSocket: this.#sockets.of(engine.index), dialsRelays: engine.index === this.#dialer, gatewayIdentity: this.#options.gatewayIdentity ?? null });
   }
 
   async #prepareHttp(engine: EngineProcess, next: InForce): Promise<Prepared> {
@@ -229,6 +264,7 @@ export class EngineGroup {
 
   /** Gives a new stream engine everything that is in force: who may connect first, then what to serve. */
   async #feed(engine: EngineProcess): Promise<void> {
+    if (this.#streams[this.#dialer]?.state === "dead") this.#dialer = engine.index;
     for (const { page, isFull } of this.#access.pages(accessPageMax)) await engine.ask({ kind: "access", page, isFull });
     if (!this.#inForce || this.#isDraining) return;
     await this.#feedSnapshot(engine, await this.#prepare(engine, this.#inForce));
@@ -261,6 +297,8 @@ export class EngineGroup {
   #reported(engine: EngineProcess, report: EngineReport): void {
     if (report.refusals.length > 0 || report.refusalsDropped > 0) this.#options.onRefusals(report.refusals, report.refusalsDropped);
     if (report.tunnels.length > 0) this.#options.onTunnels(report.tunnels, engine.index);
+    if (engine !== this.#http.process) this.#channelsMoved(engine.index, report.channels);
+    if (report.relays.length > 0) this.#options.onRelays?.(report.relays, engine.index);
     this.#loads.take(engine.index, report.services);
     if (report.dials.length > 0 || report.sticky.length > 0) this.#options.onServices?.(engine.index, report);
     for (const line of linesOf(report)) this.#options.onLog(line);
@@ -276,8 +314,38 @@ export class EngineGroup {
     if (last && !isHttp) this.#totals.keep(last);
     const what = isHttp ? `the HTTP engine is gone with ${last?.connections ?? 0} connections` : `stream engine ${engine.index} is gone with ${last?.tunnels ?? 0} tunnels`;
     this.#options.onLog({ at: new Date().toISOString(), level: "error", message: `${what}: ${why}`, fields: { engine: engine.index } });
+    if (!isHttp) this.#streamEngineGone(engine.index);
     this.#options.onEngineGone?.(engine.index);
     this.#options.onStatus(this.status());
+  }
+
+  #channelsMoved(engine: number, reports: readonly ChannelReport[]): void {
+    const news = this.#channels.take(engine, reports);
+    if (news.length > 0) this.#options.onChannels?.(news);
+  }
+
+  /** Its channels are lost at once; when it dialled relays, a living engine does so from now on. */
+  #streamEngineGone(index: number): void {
+    this.#sockets.clear(index);
+    const lost = this.#channels.engineGone(index, new Date());
+    if (lost.length > 0) this.#options.onChannels?.(lost);
+    if (index !== this.#dialer) return;
+    const next = this.#runningStreams()[0];
+    if (!next) return; // whichever comes back first takes it, see #feed
+    this.#dialer = next.index;
+    void this.#inTurn(async () => await this.#feedAgain(next));
+  }
+
+  /** Gives a living engine the snapshot in force once more: something beside the snapshot changed for it. */
+  async #feedAgain(engine: EngineProcess): Promise<void> {
+    if (!this.#inForce || this.#isDraining || engine.state !== "running") return;
+    try {
+      await this.#feedSnapshot(engine, await this.#prepare(engine, this.#inForce));
+    } catch (cause) {
+      // An engine that refuses what it serves is of no use; its successor is fed from scratch.
+      this.#options.onLog({ at: new Date().toISOString(), level: "error", message: `stream engine ${engine.index} could not take over dialling relays: ${cause instanceof Error ? cause.message : String(cause)}`, fields: { engine: engine.index } });
+      engine.restart();
+    }
   }
 }
 
@@ -299,7 +367,7 @@ function engineCommand(options: EngineGroupOptions): [string, ...string[]] {
   return [bun, "run", "--no-install", entry];
 }
 
-async function prepare(engine: EngineProcess, next: InForce & { httpSocket: string | null }): Promise<Prepared> {
+async function prepare(engine: EngineProcess, next: WithoutKind): Promise<Prepared> {
   const { pid } = engine;
   try {
     const answer = await engine.ask({ kind: "prepare", ...next });

@@ -15,6 +15,7 @@ import { type ChannelState, ControlChannel } from "./control/channel.ts";
 import { Reporter } from "./control/report.ts";
 import { SnapshotStore } from "./control/snapshot-store.ts";
 import { EngineGroup, type EngineGroupStatus } from "./engines.ts";
+import { OpenRelays } from "./control/open-relays.ts";
 import { OpenTunnels } from "./control/open-tunnels.ts";
 import { ReachRunner } from "./health/reach.ts";
 import { leafFingerprint, ListenerCertificates, type RegisterListenerCertificate } from "./identity/listener-certificate.ts";
@@ -42,6 +43,7 @@ export class Gateway {
   readonly #services: ServiceWatch;
   readonly #channel: ControlChannel;
   readonly #open = new OpenTunnels();
+  readonly #openRelays = new OpenRelays();
   #snapshot: Snapshot | undefined;
   #presented: string | undefined;
   #revisionSeen = 0;
@@ -60,7 +62,7 @@ export class Gateway {
     this.#certificates = new ListenerCertificates(config.stateDir);
     this.#access = new AccessTable(config.stateDir, identity.organisationId);
     this.#services = new ServiceWatch({ stateDir: config.stateDir, engines: () => this.#engines, onHealth: () => this.#reporter.healthChanged(), onLog: (line) => log.write(line) });
-    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null), health: () => this.#services.health(), services: () => this.#engines.loads() });
+    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null), health: () => this.#services.health(), services: () => this.#engines.loads(), channels: () => this.#engines.channels.open() });
     // A refusal's line stays here: the console gets the refusal itself.
     log.listen((line) => { if (!isRefusalLine(line)) this.#reporter.addLog(line); });
     this.#reach = new ReachRunner(() => this.#engines.refresh());
@@ -68,6 +70,7 @@ export class Gateway {
       runtime: config.runtime,
       count: config.engines,
       stateDir: config.stateDir,
+      gatewayIdentity: { chainPem: identity.certificateChainPem, keyPem: identity.keyPem, caPem: identity.caPem },
       ...(config.httpEnginePath ? { httpEnginePath: config.httpEnginePath } : {}),
       ...(config.enginePath ? { enginePath: config.enginePath } : {}),
       ...(config.bunPath ? { bunPath: config.bunPath } : {}),
@@ -79,6 +82,12 @@ export class Gateway {
       onEngineGone: (engine) => {
         this.#services.engineGone(engine);
         this.#reporter.addTunnels(this.#open.endAll(engine, new Date()));
+        this.#reporter.addRelays(this.#openRelays.endAll(engine));
+      },
+      onChannels: (reports) => this.#reporter.addChannels(reports),
+      onRelays: (reports, engine) => {
+        this.#openRelays.take(engine, reports);
+        this.#reporter.addRelays(reports);
       },
       onFeed: (engine) => this.#services.feed(engine),
       onServices: (engine, report) => this.#services.reported(engine, report),
@@ -144,6 +153,14 @@ export class Gateway {
     return ended;
   }
 
+  /** Commands wait for these agents: those that hold a channel here are told. */
+  knock(agentIds: readonly string[]): void {
+    this.#engines.knock(agentIds);
+  }
+
+  /** A person ended these sessions of reverse access. */
+  endSessions(_sessionIds: readonly string[]): void {}
+
   // Life ------------------------------------------------------------------------------------------------------------
 
   /** Serves what is on disk, then connects. Resolves when the engines run. */
@@ -194,8 +211,8 @@ export class Gateway {
 
   status(): GatewayStatus {
     const engines: EngineGroupStatus = this.#engines.status();
-    const { revision, accessVersion, isDraining, listeners, tunnels, bytesUp, bytesDown, handshakes, refused } = engines;
-    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, channels: 0, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
+    const { revision, accessVersion, isDraining, listeners, tunnels, bytesUp, bytesDown, handshakes, channels, refused } = engines;
+    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, channels, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
   }
 
   view(): AdminView {

@@ -3,8 +3,8 @@
  *
  *   open --hello--> greeted --changes--> subscribed --> closed        (open and greeted have deadlines)
  *
- * It knows what it has sent; what is new it fetches itself when it is woken. Nothing is queued per connection: a gateway that reads slowly
- * gets the newest state when it is ready for it.
+ * It knows what it has sent; what is new it fetches itself when it is woken. Nothing but ids to knock for and sessions to end is queued per connection, each
+ * once and bounded: a gateway that reads slowly gets the newest state when it is ready for it.
  */
 import type { WebSocket } from "ws";
 import type { ControlHello, ControlMessage, ControlWelcome } from "../../contract/control.ts";
@@ -23,6 +23,9 @@ import type { SnapshotFeed } from "./snapshot-feed.ts";
 const aliveEveryMs = 10_000;
 /** Unsent bytes on the socket above which nothing more is put into it. */
 const unsentBytesMax = 4 * 1024 * 1024;
+/** Ids that wait to be told, per kind, and in one message. A gateway that is this far behind finds out otherwise: agents by their next report, sessions by their end. */
+const noticesMax = 20_000;
+const noticesPerMessage = 1_000;
 /** A snapshot that cannot be built is tried again after this, milliseconds. */
 const rebuildAfterMs = 5_000;
 
@@ -42,6 +45,7 @@ export class GatewayConnection {
   #cursor = 0;
   #isAccessComplete = false;
   #rebuildAt = 0;
+  readonly #notices = { knock: new Set<string>(), "end-sessions": new Set<string>() };
   #wake: (() => void) | undefined;
   #presenceWritten = { at: 0, accessVersion: -1 };
 
@@ -99,6 +103,13 @@ export class GatewayConnection {
     this.#wake?.();
   }
 
+  /** Passes a word on that is not state: said once to those that are connected. */
+  tell(kind: "knock" | "end-sessions", ids: readonly string[]): void {
+    const waiting = this.#notices[kind];
+    for (const id of ids) if (waiting.size < noticesMax) waiting.add(id);
+    this.wake();
+  }
+
   /** Ends the connection at once: `why` goes to the gateway's log. */
   end(why: string): void {
     this.#options.socket.close(4403, why.slice(0, 120));
@@ -124,7 +135,14 @@ export class GatewayConnection {
   }
 
   async #next(): Promise<ControlMessage | undefined> {
-    return (await this.#nextAccess()) ?? (await this.#nextSnapshot());
+    return this.#nextNotice() ?? (await this.#nextAccess()) ?? (await this.#nextSnapshot());
+  }
+
+  #nextNotice(): ControlMessage | undefined {
+    const sessionIds = takeSome(this.#notices["end-sessions"]);
+    if (sessionIds.length > 0) return { kind: "end-sessions", sessionIds };
+    const agentIds = takeSome(this.#notices.knock);
+    return agentIds.length > 0 ? { kind: "knock", agentIds } : undefined;
   }
 
   async #nextAccess(): Promise<ControlMessage | undefined> {
@@ -160,6 +178,7 @@ export class GatewayConnection {
 
   /** True when woken, false when only time passed. */
   async #wait(signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#notices.knock.size + this.#notices["end-sessions"].size > 0) return true; // came while we looked
     return await new Promise((resolve) => {
       const done = (isWoken: boolean): void => {
         clearTimeout(timer);
@@ -179,4 +198,10 @@ export class GatewayConnection {
     const { socket } = this.#options;
     while (socket.bufferedAmount > unsentBytesMax && socket.readyState === socket.OPEN && this.#state !== "closed") await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function takeSome(ids: Set<string>): string[] {
+  const taken = [...ids].slice(0, noticesPerMessage);
+  for (const id of taken) ids.delete(id);
+  return taken;
 }

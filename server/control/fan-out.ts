@@ -81,6 +81,7 @@ export class FanOut {
 
   onHint(hint: Hint): void {
     if (hint.kind === "access") void this.#refreshAccess(hint.organisationId);
+    else if ("ids" in hint) this.#tell(hint);
     else if (hint.kind === "everything" || this.#concerns(hint.organisationId, hint.gatewayId)) void this.check();
   }
 
@@ -96,6 +97,11 @@ export class FanOut {
     } finally {
       this.#checking = undefined;
     }
+  }
+
+  /** Said to every gateway of the organisation: which of them holds the channel or the session is theirs to know, and may change while we look. */
+  #tell({ kind, organisationId, ids }: Extract<Hint, { ids: string[] }>): void {
+    for (const connection of this.#connections) if (connection.gateway.organisationId === organisationId) connection.tell(kind, ids);
   }
 
   #concerns(organisationId: string, gatewayId: string | null): boolean {

@@ -14,10 +14,15 @@ export type Hint =
   | { kind: "access"; organisationId: string }
   /** A gateway's revision, or whether it may be connected at all, may have changed. `gatewayId` null: any of them. */
   | { kind: "gateways"; organisationId: string; gatewayId: string | null }
+  /** Commands wait for these agents; these sessions of reverse access were ended by a person. Only said, not polled for: agents' status reports and the sessions' own reports are behind it. */
+  | { kind: "knock" | "end-sessions"; organisationId: string; ids: string[] }
   /** The connection is back: anything may have been missed. */
   | { kind: "everything" };
 
-const controlHint = z.object({ organisationId: z.string(), kind: z.enum(["snapshot", "access"]), gatewayId: z.string().nullable() });
+const controlHint = z.discriminatedUnion("kind", [
+  z.object({ organisationId: z.string(), kind: z.enum(["snapshot", "access"]), gatewayId: z.string().nullable() }),
+  z.object({ organisationId: z.string(), kind: z.enum(["knock", "end-sessions"]), ids: z.array(z.uuid()).min(1).max(1_000) }),
+]);
 const liveHint = z.object({ organisationId: z.string(), topic: z.string(), id: z.string().nullable() });
 
 const connectTimeoutMs = 5_000;
@@ -90,14 +95,19 @@ export class HintListener {
     if (channel === controlChannel) {
       const parsed = controlHint.safeParse(raw);
       if (!parsed.success) return;
-      const { organisationId, kind, gatewayId } = parsed.data;
-      this.#onHint(kind === "access" ? { kind, organisationId } : { kind: "gateways", organisationId, gatewayId });
+      this.#onHint(hintOf(parsed.data));
       return;
     }
     const parsed = liveHint.safeParse(raw);
     // Deleting a gateway tells open pages; its channel must end at the same moment.
     if (parsed.success && parsed.data.topic === "gateway") this.#onHint({ kind: "gateways", organisationId: parsed.data.organisationId, gatewayId: parsed.data.id });
   }
+}
+
+function hintOf(notice: z.infer<typeof controlHint>): Hint {
+  const { organisationId } = notice;
+  if ("ids" in notice) return { kind: notice.kind, organisationId, ids: notice.ids };
+  return notice.kind === "access" ? { kind: "access", organisationId } : { kind: "gateways", organisationId, gatewayId: notice.gatewayId };
 }
 
 function readJson(text: string): unknown {

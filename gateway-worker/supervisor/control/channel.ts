@@ -10,7 +10,8 @@
  * acknowledged, or refused with all its problems. Messages are handled one after the other, in the order in which the console sent them.
  */
 import type { AccessPage } from "../../../contract/access.ts";
-import { controlProtocol, type ControlMessage, type ControlReport, type SnapshotProblem } from "../../../contract/control.ts";
+import { controlProtocol, type ControlMessage, type ControlReport, type LocateAgentReply, type SnapshotProblem } from "../../../contract/control.ts";
+import type { ReachAuthorisation, ReachAuthorisationReply } from "../../../contract/reach.ts";
 import type { Snapshot } from "../../../contract/snapshot.ts";
 import { explain, GatewayError } from "../../errors.ts";
 import { Backoff } from "../../net/backoff.ts";
@@ -39,6 +40,10 @@ export type ChannelHost = {
   applySnapshot(snapshot: Snapshot, register: RegisterListenerCertificate): Promise<{ ok: true } | { ok: false; problems: SnapshotProblem[] }>;
   /** Takes a page of the access stream in; resolves when every engine decides by it. */
   applyAccess(page: AccessPage): Promise<{ tunnelsEnded: number }>;
+  /** Commands wait for these agents at the agent site. */
+  knock(agentIds: readonly string[]): void;
+  /** A person ended these sessions of reverse access. */
+  endSessions(sessionIds: readonly string[]): void;
 };
 
 export type ChannelOptions = {
@@ -97,6 +102,21 @@ export class ControlChannel {
   reconnect(): void {
     this.#link?.close();
     this.#wakeUp?.();
+  }
+
+  /** May this caller reach that service? Rejects when the console cannot be asked. */
+  async authoriseReach(input: ReachAuthorisation): Promise<ReachAuthorisationReply> {
+    return await this.#subscribed().authoriseReach(input);
+  }
+
+  /** Where the console believes the agent to be, newest first. Rejects when the console cannot be asked. */
+  async locateAgent(agentId: string): Promise<LocateAgentReply> {
+    return await this.#subscribed().locateAgent({ agentId });
+  }
+
+  #subscribed(): ConsoleLink {
+    if (this.state !== "subscribed" || !this.#link) throw new GatewayError("console-unreachable", "The console is not connected now.");
+    return this.#link;
   }
 
   async #run(): Promise<void> {
@@ -162,12 +182,15 @@ export class ControlChannel {
       void link.lost.then(() => clearInterval(retry));
       link.changes((message) => {
         this.heardAt = new Date();
-        inTurn(async () => await this.#handle(link, message));
+        // Not behind a snapshot that is being applied: who ends a session waits for it.
+        if (message.kind === "knock") this.#options.host.knock(message.agentIds);
+        else if (message.kind === "end-sessions") this.#options.host.endSessions(message.sessionIds);
+        else inTurn(async () => await this.#handle(link, message));
       }, end);
     });
   }
 
-  async #handle(link: ConsoleLink, message: ControlMessage): Promise<void> {
+  async #handle(link: ConsoleLink, message: Exclude<ControlMessage, { kind: "knock" | "end-sessions" }>): Promise<void> {
     switch (message.kind) {
       case "alive":
         return;
@@ -175,9 +198,6 @@ export class ControlChannel {
         return await this.#handleAccess(link, message.page);
       case "snapshot":
         return await this.#handleSnapshot(link, message.snapshot);
-      case "knock":
-      case "end-sessions":
-        return;
       default:
         message satisfies never;
     }

@@ -8,9 +8,10 @@ import { createTRPCUntypedClient, createWSClient, type TRPCUntypedClient, wsLink
 import type { AnyTRPCRouter } from "@trpc/server";
 import WebSocket, { type ClientOptions } from "ws";
 import { z } from "zod";
-import { type Applied, type ControlHello, type ControlMessage, type ControlReport, type ControlWelcome, controlMessage, controlWelcome, listenerCertificateReply } from "../../../contract/control.ts";
+import { type Applied, type ControlHello, type ControlMessage, type ControlReport, type ControlWelcome, controlMessage, controlWelcome, listenerCertificateReply, type LocateAgentReply, locateAgentReply } from "../../../contract/control.ts";
 import { type GatewayEnrolmentReply, gatewayEnrolmentReply } from "../../../contract/enrolment.ts";
 import { groupHex } from "../../../contract/fingerprint.ts";
+import { type ReachAuthorisation, type ReachAuthorisationReply, reachAuthorisationReply } from "../../../contract/reach.ts";
 import { classifyConsoleFailure, explain, GatewayError } from "../../errors.ts";
 import type { RegisterListenerCertificate } from "../identity/listener-certificate.ts";
 
@@ -30,6 +31,8 @@ export type LinkOptions = {
 const messageBytesMax = 32 * 1024 * 1024;
 /** Longest wait for the answer to a call. */
 const callTimeoutMs = 20_000;
+/** The same where a person waits for a session. */
+const reachTimeoutMs = 8_000;
 /** The console says at least `alive` every 10 s; three missing ones mean the path is dead. */
 const silenceMaxMs = 30_000;
 
@@ -113,6 +116,14 @@ export class ConsoleLink {
 
   readonly listenerCertificate: RegisterListenerCertificate = async (request) => listenerCertificateReply.parse(await this.#call("listenerCertificate", request));
 
+  async authoriseReach(input: ReachAuthorisation): Promise<ReachAuthorisationReply> {
+    return reachAuthorisationReply.parse(await this.#call("authoriseReach", input, reachTimeoutMs));
+  }
+
+  async locateAgent(input: { agentId: string }): Promise<LocateAgentReply> {
+    return locateAgentReply.parse(await this.#call("locateAgent", input, reachTimeoutMs));
+  }
+
   /** Subscribes to what the console sends. `onEnd` is called once, when the subscription ends without the link being lost, or a message does not fit. */
   changes(onMessage: (message: ControlMessage) => void, onEnd: (error: GatewayError) => void): void {
     this.#client.subscription("changes", undefined, {
@@ -132,10 +143,10 @@ export class ConsoleLink {
   }
 
   /** The console's refusal, or a timeout, as an error that says so; a lost connection as `console-unreachable`. */
-  async #call(path: string, input: unknown): Promise<unknown> {
+  async #call(path: string, input: unknown, timeoutMs = callTimeoutMs): Promise<unknown> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new GatewayError("timeout", `The console at ${this.#where} gave no answer to ${path} in ${callTimeoutMs} ms.`)), callTimeoutMs);
+      timer = setTimeout(() => reject(new GatewayError("timeout", `The console at ${this.#where} gave no answer to ${path} in ${timeoutMs} ms.`)), timeoutMs);
     });
     try {
       return await Promise.race([this.#client.mutation(path, input), late]);

@@ -1,29 +1,37 @@
 /**
- * What the gateway tells the console: status, refusals, tunnels, log lines, members' health, services' numbers. Collected in bounded queues, sent at most once a second, at once for a refusal after
+ * What the gateway tells the console: status, refusals, tunnels, log lines, members' health, services' numbers, agent channels, sessions, relays. Collected in bounded queues, sent at most once a second, at once for a refusal after
  * a quiet second. While the console is away, or does not answer, refusals and warnings are spooled to disk; each is delivered once (the console knows refusals by
  * id, T38).
  */
 import path from "node:path";
 import { z } from "zod";
+import type { ChannelReport } from "../../../contract/channel.ts";
 import { type ControlReport, type GatewayStatus, type LogLine, logLine, type Refusal, refusal, type TunnelReport } from "../../../contract/control.ts";
 import type { MemberHealth } from "../../../contract/health-check.ts";
+import { type SessionReport, sessionReport } from "../../../contract/reach.ts";
+import type { RelayReport } from "../../../contract/relay.ts";
 import type { ServiceLoad } from "../../../contract/virtual-service.ts";
 import { makePrivateFolder, readIfPresent, removeFile, writeDurably } from "../durable-file.ts";
 import { Changed } from "./changed.ts";
+import { Latest } from "./latest.ts";
 
 /** The contract's bound of refusals kept; what does not fit is counted. */
 const refusalsMax = 5_000;
 const logsMax = 2_000;
 /** Latest report per tunnel; an ended tunnel stays until it is delivered. */
 const tunnelsMax = 20_000;
-/** Bounds of one report in the contract. */
-const perReport = { refusals: 500, tunnels: 2_000, logs: 500, health: 5_000, services: 500 };
+/** The same of agent channels, sessions of reverse access and relays. */
+const channelsMax = 60_000;
+const sessionsMax = 20_000;
+const relaysMax = 2_000;
+/** Bounds of one report, within those of the contract and of one message of the control channel. */
+const perReport = { refusals: 500, tunnels: 2_000, logs: 500, health: 5_000, services: 500, channels: 2_000, sessions: 1_000, relays: 200 };
 /** A status without news is sent this often, milliseconds. */
 const statusEveryMs = 5_000;
 /** Health and numbers that did not change are said again this often, milliseconds: when a member was last checked, and one sample a minute. */
 const allEveryMs = 60_000;
 
-const spool = z.strictObject({ format: z.literal(1), refusals: z.array(refusal).max(refusalsMax), refusalsDropped: z.number().int().nonnegative(), logs: z.array(logLine).max(logsMax) });
+const spool = z.strictObject({ format: z.literal(1), refusals: z.array(refusal).max(refusalsMax), refusalsDropped: z.number().int().nonnegative(), logs: z.array(logLine).max(logsMax), /** Sessions that ended. */ sessions: z.array(sessionReport).max(sessionsMax).default([]) });
 
 export type ReporterOptions = {
   stateDir: string;
@@ -32,6 +40,9 @@ export type ReporterOptions = {
   /** Every member's health, and every service's numbers, as they are now. */
   health?: () => MemberHealth[];
   services?: () => ServiceLoad[];
+  /** Every open agent channel, every session of reverse access that is open, as they are now. */
+  channels?: () => ChannelReport[];
+  sessions?: () => SessionReport[];
   everyMs?: number;
 };
 
@@ -43,7 +54,12 @@ export class Reporter {
   #refusals: Refusal[] = [];
   #refusalsDropped = 0;
   #logs: LogLine[] = [];
-  #tunnels = new Map<string, TunnelReport>();
+  readonly #tunnels = new Latest<TunnelReport>((tunnel) => tunnel.connectionId, tunnelsMax);
+  readonly #channels = new Latest<ChannelReport>((channel) => channel.channelId, channelsMax);
+  readonly #sessions = new Latest<SessionReport>((session) => session.sessionId, sessionsMax);
+  readonly #relays = new Latest<RelayReport>((relay) => `${relay.relayId} ${relay.node ?? ""}`, relaysMax);
+  /** This connection of the console knows every open channel. */
+  #areChannelsSaid = false;
   readonly #health = new Changed<MemberHealth>((member) => member.memberId, ({ state, since, cause, certificate }) => JSON.stringify([state, since, cause, certificate?.fingerprint, certificate?.problem]));
   readonly #services = new Changed<ServiceLoad>((load) => load.serviceId, (load) => JSON.stringify(load));
   #allSentAt = 0;
@@ -72,6 +88,7 @@ export class Reporter {
       this.#refusals = stored.refusals;
       this.#refusalsDropped = stored.refusalsDropped;
       this.#logs = stored.logs;
+      this.#sessions.add(stored.sessions);
       return undefined;
     } catch {
       await removeFile(this.#spoolFile);
@@ -88,10 +105,24 @@ export class Reporter {
   }
 
   addTunnels(reports: readonly TunnelReport[]): void {
-    for (const report of reports) {
-      if (this.#tunnels.size >= tunnelsMax && !this.#tunnels.has(report.connectionId)) continue;
-      this.#tunnels.set(report.connectionId, report);
-    }
+    this.#tunnels.add(reports);
+  }
+
+  /** Channels that opened, moved or ended. */
+  addChannels(reports: readonly ChannelReport[]): void {
+    this.#channels.add(reports);
+    this.#soon();
+  }
+
+  addSessions(reports: readonly SessionReport[]): void {
+    this.#sessions.add(reports);
+    if (reports.some((session) => session.endedAt !== null)) this.#isSpoolDirty = true;
+    this.#soon();
+  }
+
+  addRelays(reports: readonly RelayReport[]): void {
+    this.#relays.add(reports);
+    this.#soon();
   }
 
   addLog(line: LogLine): void {
@@ -111,6 +142,9 @@ export class Reporter {
     this.#send = send;
     this.#statusSent = "";
     this.#sayAll();
+    this.#areChannelsSaid = false;
+    this.#channels.giveBack(this.#options.channels?.() ?? []);
+    this.#sessions.giveBack(this.#options.sessions?.() ?? []);
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs ?? 1_000).unref();
     this.#soon();
   }
@@ -126,7 +160,7 @@ export class Reporter {
     const deadline = performance.now() + withinMs;
     await new Promise((resolve) => setTimeout(resolve, 200));
     await this.#tick();
-    while (this.#send && performance.now() < deadline && (this.#inFlight || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0)) {
+    while (this.#send && performance.now() < deadline && (this.#inFlight || this.#refusals.length > 0 || this.#tunnels.size > 0 || this.#logs.length > 0 || this.#channels.size > 0 || this.#sessions.size > 0)) {
       await this.#tick();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -163,18 +197,19 @@ export class Reporter {
       await this.#send(report);
       this.#health.confirm(report.health);
       this.#services.confirm(report.services);
+      this.#areChannelsSaid ||= report.areChannelsComplete;
       if (report.status) {
         this.#statusSent = JSON.stringify(report.status);
         this.#statusSentAt = performance.now();
       }
       this.#inFlight = undefined;
-      if (this.#refusals.length === 0 && this.#logs.length === 0) await this.#forgetSpool();
+      if (this.#refusals.length === 0 && this.#logs.length === 0 && this.#sessions.size === 0) await this.#forgetSpool();
     } catch {
       // The channel names the loss of the connection; here the content only goes back to the head of the queues.
       this.#inFlight = undefined;
       this.#giveBack(report);
     }
-    if (this.#refusals.length > 0 || this.#tunnels.size > 0) this.#soon();
+    if (this.#refusals.length + this.#tunnels.size + this.#channels.size + this.#sessions.size > 0) this.#soon();
   }
 
   /** Takes one report's worth off the queues; undefined when there is nothing to say. */
@@ -183,12 +218,15 @@ export class Reporter {
     const isNews = status !== null && (performance.now() - this.#statusSentAt > statusEveryMs || withoutCounters(status) !== withoutCounters(this.#statusSent));
     const health = this.#health.of(this.#options.health?.() ?? [], perReport.health);
     const services = this.#services.of(this.#options.services?.() ?? [], perReport.services);
-    if (!isNews && health.length === 0 && services.length === 0 && this.#refusals.length === 0 && this.#refusalsDropped === 0 && this.#tunnels.size === 0 && this.#logs.length === 0) return undefined;
-    const tunnels = [...this.#tunnels.values()].slice(0, perReport.tunnels);
-    for (const tunnel of tunnels) this.#tunnels.delete(tunnel.connectionId);
+    const waiting = this.#refusals.length + this.#refusalsDropped + this.#tunnels.size + this.#logs.length + this.#channels.size + this.#sessions.size + this.#relays.size;
+    if (!isNews && health.length === 0 && services.length === 0 && waiting === 0 && this.#areChannelsSaid) return undefined;
     const refusalsDropped = this.#refusalsDropped;
     this.#refusalsDropped = 0;
-    return { status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels, logs: this.#logs.splice(0, perReport.logs), health, services, channels: [], areChannelsComplete: false, sessions: [], relays: [] };
+    const channels = this.#channels.take(perReport.channels);
+    return {
+      status: isNews ? status : null, refusals: this.#refusals.splice(0, perReport.refusals), refusalsDropped, tunnels: this.#tunnels.take(perReport.tunnels), logs: this.#logs.splice(0, perReport.logs), health, services,
+      channels, areChannelsComplete: !this.#areChannelsSaid && this.#channels.size === 0, sessions: this.#sessions.take(perReport.sessions), relays: this.#relays.take(perReport.relays),
+    };
   }
 
   #giveBack(report: ControlReport): void {
@@ -196,7 +234,10 @@ export class Reporter {
     this.#refusalsDropped += report.refusalsDropped + Math.max(0, this.#refusals.length - refusalsMax);
     this.#refusals.length = Math.min(this.#refusals.length, refusalsMax);
     this.#logs = [...report.logs, ...this.#logs].slice(-logsMax);
-    for (const tunnel of report.tunnels) if (!this.#tunnels.has(tunnel.connectionId)) this.#tunnels.set(tunnel.connectionId, tunnel);
+    this.#tunnels.giveBack(report.tunnels);
+    this.#channels.giveBack(report.channels);
+    this.#sessions.giveBack(report.sessions);
+    this.#relays.giveBack(report.relays);
     this.#isSpoolDirty = true;
   }
 
@@ -213,10 +254,11 @@ export class Reporter {
     const refusals = all.slice(0, refusalsMax);
     const logs = [...(this.#inFlight?.logs ?? []), ...this.#logs].slice(-logsMax);
     const refusalsDropped = this.#refusalsDropped + (this.#inFlight?.refusalsDropped ?? 0) + all.length - refusals.length;
-    if (refusals.length === 0 && logs.length === 0 && refusalsDropped === 0) return;
+    const sessions = [...(this.#inFlight?.sessions ?? []), ...this.#sessions.all()].filter((session) => session.endedAt !== null).slice(0, sessionsMax);
+    if (refusals.length === 0 && logs.length === 0 && refusalsDropped === 0 && sessions.length === 0) return;
     try {
       await makePrivateFolder(this.#options.stateDir);
-      await writeDurably(this.#spoolFile, `${JSON.stringify({ format: 1, refusals, refusalsDropped, logs } satisfies z.infer<typeof spool>)}\n`);
+      await writeDurably(this.#spoolFile, `${JSON.stringify({ format: 1, refusals, refusalsDropped, logs, sessions } satisfies z.infer<typeof spool>)}\n`);
     } catch {
       // A full disk must not stop the gateway; the queues in memory still hold the reports.
       this.#isSpoolDirty = true;
@@ -225,7 +267,7 @@ export class Reporter {
 
   /** All is delivered. What came while the disk was busy is spooled by the next tick that cannot deliver it. */
   async #forgetSpool(): Promise<void> {
-    this.#isSpoolDirty = this.#refusals.length > 0 || this.#logs.length > 0;
+    this.#isSpoolDirty = this.#refusals.length > 0 || this.#logs.length > 0 || this.#sessions.size > 0;
     this.#disk = this.#disk.then(async () => await removeFile(this.#spoolFile).catch(() => undefined)); // a file that stays is delivered twice at worst, and known by its ids
     await this.#disk;
   }
