@@ -13,7 +13,7 @@ export type Request = { readonly db: Db; readonly requestId: string; readonly so
 /** The caller whose key this is; null when it is unknown, revoked or expired. A source that keeps sending wrong keys gets `rate-limited`. */
 export async function callerOfApiKey(request: Request, key: string): Promise<Caller | null> {
   const limit = apiKeyLimit(request.source ?? "unknown");
-  const row = keyPattern.test(key) ? await findKey(request.db, hashSecret(key)) : null;
+  const row = await findKey(request.db, key);
   if (!row) {
     await checkAttempts(request.db, limit);
     await takeAttempt(request.db, limit);
@@ -23,11 +23,14 @@ export async function callerOfApiKey(request: Request, key: string): Promise<Cal
   return { actor: { kind: "api-key", id: row.id, name: row.name }, organisationId: row.organisationId, role: row.role, requestId: request.requestId, source: request.source, credential: { kind: "api-key", id: row.id }, db: request.db };
 }
 
-async function findKey(database: Db, secretHash: string) {
-  return database.apiKey.findFirst({ where: { secretHash, revokedAt: null, expiresAt: { gt: new Date() } }, select: { id: true, name: true, role: true, organisationId: true, lastUsedAt: true } });
+/** The key that is neither revoked nor expired; null when there is none, or when it is not of `organisationId`. Callers limit guessing. */
+export async function findKey(database: Db, key: string, organisationId?: string) {
+  if (!keyPattern.test(key)) return null;
+  return database.apiKey.findFirst({ where: { secretHash: hashSecret(key), revokedAt: null, expiresAt: { gt: new Date() }, ...(organisationId === undefined ? {} : { organisationId }) }, select: { id: true, name: true, role: true, organisationId: true, lastUsedAt: true } });
 }
 
-async function noteUse(database: Db, row: { id: string; organisationId: string; lastUsedAt: Date | null }): Promise<void> {
+/** Notes that the key was used, at most once a minute. */
+export async function noteUse(database: Db, row: { id: string; organisationId: string; lastUsedAt: Date | null }): Promise<void> {
   const now = new Date();
   if (row.lastUsedAt && now.getTime() - row.lastUsedAt.getTime() < lastUsedEveryMs) return;
   await database.apiKey.updateMany({ where: { id: row.id, organisationId: row.organisationId }, data: { lastUsedAt: now } });

@@ -31,6 +31,9 @@ export const linkLimit = (address: string): AttemptLimit => ({ kind: "link sourc
 /** Thirty wrong API keys a source in five minutes. */
 export const apiKeyLimit = (address: string): AttemptLimit => ({ kind: "api-key source", key: networkOf(address), max: 30, windowMs: 5 * minute });
 
+/** Thirty wrong credentials a source at one gateway's inside listener in five minutes. */
+export const reachCredentialLimit = (gatewayId: string, address: string): AttemptLimit => ({ kind: "reach source", key: `${gatewayId} ${networkOf(address)}`, max: 30, windowMs: 5 * minute });
+
 /** Counts one attempt. Throws `rate-limited` with the time to wait once more than `max` fell into the window. */
 export async function takeAttempt(database: Db, limit: AttemptLimit): Promise<void> {
   const now = Date.now();

@@ -3,7 +3,7 @@ import type { Db, Tx } from "../../db.ts";
 import { ConsoleError, notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 
-type Kind = "site" | "server" | "gateway" | "agent group" | "agent" | "certificate";
+type Kind = "site" | "server" | "gateway" | "agent group" | "agent" | "certificate" | "relay" | "person" | "API key";
 type Finder = (reader: Db | Tx, organisationId: string, ids: string[]) => Promise<{ id: string }[]>;
 
 const finders: Record<Kind, Finder> = {
@@ -12,6 +12,9 @@ const finders: Record<Kind, Finder> = {
   gateway: (reader, organisationId, ids) => reader.gateway.findMany({ where: { organisationId, id: { in: ids } }, select: { id: true } }),
   "agent group": (reader, organisationId, ids) => reader.agentGroup.findMany({ where: { organisationId, id: { in: ids } }, select: { id: true } }),
   agent: (reader, organisationId, ids) => reader.agent.findMany({ where: { organisationId, id: { in: ids } }, select: { id: true } }),
+  relay: (reader, organisationId, ids) => reader.relay.findMany({ where: { organisationId, id: { in: ids } }, select: { id: true } }),
+  person: async (reader, organisationId, ids) => (await reader.membership.findMany({ where: { organisationId, userId: { in: ids } }, select: { userId: true } })).map((row) => ({ id: row.userId })),
+  "API key": (reader, organisationId, ids) => reader.apiKey.findMany({ where: { organisationId, id: { in: ids }, revokedAt: null }, select: { id: true } }),
   certificate: (reader, organisationId, ids) => reader.certificate.findMany({ where: { organisationId, id: { in: ids } }, select: { id: true } }),
 };
 
