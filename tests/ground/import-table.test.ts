@@ -46,8 +46,10 @@ const rooms: readonly Room[] = [
     packages: [builtIn],
     never: [/^node:(http2|sqlite|sea)$/],
   },
-  { name: "gateway-worker", files: /^gateway-worker\//, own: [contract, /^gateway-worker\//], packages: [builtIn, /^(ws|zod|prom-client|pino|reflect-metadata)$/, /^@trpc\/client$/, /^@peculiar\/x509$/], packageTypes: [/^@trpc\/server$/] },
-  { name: "agent", files: /^agent\//, own: [/^agent\//, contract, /^gateway-worker\/net\//], packages: [builtIn, /^(zod|ws|tar-stream|commander|reflect-metadata)$/, /^@peculiar\/x509$/] },
+  // One file on plain Node or Bun: no packages but the contract's zod.
+  { name: "the relay", files: /^gateway-worker\/relay\//, own: [contract, /^gateway-worker\/(relay|stream|upstream|net)\//], packages: [builtIn, /^zod$/], never: [/^node:(http2|sqlite|sea)$/] },
+  { name: "gateway-worker", files: /^gateway-worker\//, own: [contract, /^gateway-worker\//], packages: [builtIn, /^(ws|zod|prom-client|pino|jose|reflect-metadata)$/, /^@trpc\/client$/, /^@peculiar\/x509$/], packageTypes: [/^@trpc\/server$/] },
+  { name: "agent", files: /^agent\//, own: [/^agent\//, contract, /^gateway-worker\/net\//], packages: [builtIn, /^(zod|ws|jose|tar-stream|commander|reflect-metadata)$/, /^@peculiar\/x509$/] },
   { name: "cli", files: /^cli\//, own: [/^cli\//, contract], packages: [builtIn, /^(zod|commander)$/] },
 ];
 
@@ -75,6 +77,11 @@ describe("the import table", () => {
     // better-auth keeps its own tables; server/auth/better-auth.ts hands it the client.
     const doors = files.filter((file) => /^server\/(trpc|rest|auth|control|agent-site)\//.test(file));
     expect(doors.filter((file) => query.test(readSource(file)))).toEqual([]);
+  });
+
+  it("reads the environment in one file per program", () => {
+    const readers = ["server/env.ts", "gateway-worker/config.ts", "gateway-worker/relay/config.ts", "agent/config.ts", "cli/config.ts"];
+    expect(files.filter((file) => !readers.includes(file) && /\bprocess\.env\b/.test(readSource(file)))).toEqual([]);
   });
 
   it("lets nothing import tests, bench or scripts", () => {
