@@ -4,6 +4,7 @@
  *   enrol           spend the token in the token file (or standard input) and stop
  *   status          what the running gateway does, --json for tools
  *   fingerprint     what the listener presents, to compare with the console
+ *   relay …         the same software in the role of a relay (relay/commands.ts)
  */
 import { fstatSync } from "node:fs";
 import path from "node:path";
@@ -11,6 +12,7 @@ import { type GatewayConfig, gatewayVersion, readConfig } from "./config.ts";
 import { explain, GatewayError } from "./errors.ts";
 import { Backoff } from "./net/backoff.ts";
 import { AdminServer, type AdminView } from "./observe/admin-server.ts";
+import { relayCommand } from "./relay/commands.ts";
 import { askRunning, printFingerprint, printStatus } from "./supervisor/commands.ts";
 import { makePrivateFolder, writeDurably } from "./supervisor/durable-file.ts";
 import { Gateway } from "./supervisor/gateway.ts";
@@ -24,6 +26,7 @@ const commands: Record<string, (config: GatewayConfig, args: string[]) => Promis
   enrol: enrolOnce,
   status: async (config, args) => await printStatus(config.stateDir, args.includes("--json")),
   fingerprint: async (config, args) => await printFingerprint(config.stateDir, args.includes("--json")),
+  relay: async (_config, args) => await relayCommand(args),
   version: async () => {
     process.stdout.write(`${gatewayVersion}\n`);
     return 0;
