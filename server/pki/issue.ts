@@ -6,7 +6,7 @@ import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
 import { isIpv4, parseIpv6 } from "../../contract/names.ts";
 import { x509 } from "./x509.ts";
 
-export type Profile = "root-ca" | "issuing-ca" | "agent" | "gateway-control" | "gateway-listener" | "agent-site" | "control" | "site-server" | "service" | "bundle" | "signer" | "probe";
+export type Profile = "root-ca" | "issuing-ca" | "agent" | "gateway-control" | "gateway-listener" | "agent-site" | "control" | "site-server" | "service" | "bundle" | "signer" | "probe" | "gateway-inside" | "service-account";
 
 export type Issue = {
   /** Null: self-signed with `selfKeyPem` (a root). */
@@ -44,6 +44,8 @@ export const lifetimeMs = {
   bundle: 366 * dayMs,
   signer: 2 * 365 * dayMs,
   probe: 10 * 60_000,
+  "gateway-inside": 365 * dayMs,
+  "service-account": 365 * dayMs,
 } as const satisfies Record<Profile, number>;
 
 /** notBefore lies this long in the past, so that a clock that is an hour slow accepts a fresh certificate (T18). */
@@ -119,8 +121,10 @@ function usage(profile: Profile): x509.Extension[] {
     case "gateway-control":
     case "bundle":
     case "probe":
+    case "service-account":
       return leaf(ExtendedKeyUsage.clientAuth);
     case "gateway-listener":
+    case "gateway-inside":
     case "agent-site":
     case "control":
     case "site-server":

@@ -12,6 +12,7 @@ import { lintRouter } from "./routers/lint.ts";
 import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
 import { poolRouter } from "./routers/pool.ts";
+import { reachRequestRouter, reachRuleRouter, reachSessionRouter } from "./routers/reach.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
 import { userRouter } from "./routers/user.ts";
@@ -26,6 +27,9 @@ export const appRouter = router({
   policy: policyRouter,
   pool: poolRouter,
   virtualService: virtualServiceRouter,
+  reachRule: reachRuleRouter,
+  reachRequest: reachRequestRouter,
+  reachSession: reachSessionRouter,
   certificate: certificateRouter,
   bundle: bundleRouter,
   user: userRouter,

@@ -1,5 +1,5 @@
 /** Reads the access stream of an organisation in the order of its versions: what gateways are told about who may connect. */
-import type { AccessEntry, AccessPage } from "../../../contract/access.ts";
+import { accessEntry, type AccessEntry, type AccessPage } from "../../../contract/access.ts";
 import type { Db } from "../../db.ts";
 
 /** The contract's bound of one page. */
@@ -33,7 +33,7 @@ function toEntry(row: Row & { version: bigint }): AccessEntry {
     version: Number(row.version),
     kind: row.kind === "bundle" ? "bundle" : "agent",
     id: row.id,
-    status: row.status === "active" ? "active" : row.status === "removed" ? "removed" : "revoked",
+    status: accessEntry.shape.status.catch("revoked").parse(row.status),
     fingerprints: row.fingerprints.slice(0, 4),
     groupIds: row.groupIds.slice(0, 200),
     expiresAt: row.expiresAt === null ? null : Math.floor(row.expiresAt.getTime() / 1000),

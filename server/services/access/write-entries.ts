@@ -1,10 +1,11 @@
 /** Writes access entries: the one way in which an agent or bundle becomes known to, changes for, or is shut out by gateways. One entry per change goes on the wire. */
 import type { Tx } from "../../db.ts";
 import { wake } from "../change/publish.ts";
+import { reviewSessions } from "../reach-session/review.ts";
 
 /**
  * Recomputes the access entries of these agents from their rows (revoked or not, current certificates, groups) and gives each a new version.
- * Call it in the transaction that changed them. Versions are taken under the organisation's row lock, so they commit in order.
+ * Sessions of reverse access that rested on what changed end with it. Call it in the transaction that changed them. Versions are taken under the organisation's row lock, so they commit in order.
  */
 export async function writeAgentAccess(tx: Tx, organisationId: string, agentIds: readonly string[]): Promise<void> {
   if (agentIds.length === 0) return;
@@ -12,12 +13,13 @@ export async function writeAgentAccess(tx: Tx, organisationId: string, agentIds:
   await tx.$executeRaw`
     INSERT INTO "AccessEntry" (id, "organisationId", version, kind, status, fingerprints, "groupIds", "expiresAt")
     SELECT a.id, a."organisationId", ${first}::bigint + row_number() OVER (ORDER BY a.id) - 1, 'agent',
-           CASE WHEN a."revokedAt" IS NULL THEN 'active' ELSE 'revoked' END,
+           CASE WHEN a."revokedAt" IS NOT NULL THEN 'revoked' WHEN a."awaitsApproval" THEN 'waiting' ELSE 'active' END,
            ARRAY(SELECT c.fingerprint FROM "Certificate" c WHERE c."agentId" = a.id AND c.purpose = 'agent' AND c."isCurrent" AND c."revokedAt" IS NULL ORDER BY c."createdAt" DESC LIMIT 4),
            ARRAY(SELECT m."groupId" FROM "AgentGroupMember" m WHERE m."agentId" = a.id ORDER BY 1 LIMIT 200), NULL
       FROM "Agent" a WHERE a."organisationId" = ${organisationId}::uuid AND a.id = ANY(${[...agentIds]}::uuid[])
     ON CONFLICT (id) DO UPDATE SET version = EXCLUDED.version, status = EXCLUDED.status, fingerprints = EXCLUDED.fingerprints, "groupIds" = EXCLUDED."groupIds"`;
   await wake(tx, { organisationId, kind: "access", gatewayId: null });
+  await reviewSessions(tx, { organisationId }, { agentIds }, "the agent's groups or its admission changed");
 }
 
 /** The same for offline bundles: their bootstrap identity is active until revoked, used up or expired. */

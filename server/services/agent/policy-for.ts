@@ -4,6 +4,8 @@ import type { AgentPolicy } from "../../../contract/agent-site.ts";
 import { httpProxy } from "../../../contract/agent-site.ts";
 import type { Db, Tx } from "../../db.ts";
 import { notFound } from "../../errors.ts";
+import { consoleKeysOf } from "../console-key/keys.ts";
+import { rulesForGroups } from "../reach-session/read-rules.ts";
 
 /** How often an agent reports and sends its inventory, seconds. Presence goes late after 90 s (N8), so three reports fit in between. */
 const reportEverySeconds = 30;
@@ -11,6 +13,8 @@ const inventoryEverySeconds = 3_600;
 const entriesMax = 100;
 const gatewaysMax = 50;
 const pinsMax = 4;
+const servicesMax = 500;
+const scriptsMax = 50;
 
 export type PolicyAnswer = { kind: "unchanged"; etag: string } | { kind: "policy"; etag: string; policy: AgentPolicy };
 
@@ -21,13 +25,14 @@ export type PolicyAnswer = { kind: "unchanged"; etag: string } | { kind: "policy
 export async function policyForAgent(reader: Db | Tx, organisationId: string, agentId: string, etag: string | null): Promise<PolicyAnswer> {
   const agent = await reader.agent.findFirst({
     where: { id: agentId, organisationId },
-    select: { groups: { select: { groupId: true } }, organisation: { select: { policyRevision: true } } },
+    select: { awaitsApproval: true, groups: { select: { groupId: true } }, organisation: { select: { policyRevision: true } } },
   });
   if (!agent) throw notFound("agent", agentId);
-  const groupIds = agent.groups.map((member) => member.groupId);
-  const current = policyTag(agentId, agent.organisation.policyRevision, groupIds);
+  // An agent that waits for approval is told where the agent site is, and of nothing that a group would give it (S4-34).
+  const groupIds = agent.awaitsApproval ? [] : agent.groups.map((member) => member.groupId);
+  const current = policyTag(agent.awaitsApproval ? `${agentId} waiting` : agentId, agent.organisation.policyRevision, groupIds);
   if (etag === current) return { kind: "unchanged", etag: current };
-  return { kind: "policy", etag: current, policy: await policyForGroups(reader, organisationId, groupIds, agentId) };
+  return { kind: "policy", etag: current, policy: { ...(await policyForGroups(reader, organisationId, groupIds, agentId)), hasChannel: !agent.awaitsApproval } };
 }
 
 /** The policy that members of these groups get. `agentId` is null in an offline bundle, whose agents do not exist yet. */
@@ -53,11 +58,18 @@ export async function policyForGroups(reader: Db | Tx, organisationId: string, g
     channelProxy: firstProxy(policies.map((policy) => policy.channelProxy)),
     reportEverySeconds,
     inventoryEverySeconds,
-    consoleKeys: { signing: [], encryption: [] },
-    reach: { services: [], scripts: [] },
+    consoleKeys: await consoleKeysOf(reader, organisationId),
+    reach: await reachLists(reader, organisationId, groupIds),
     hasChannel: true,
     relay: null,
   };
+}
+
+/** The agent's own list for reverse access, from all rules that target it. It knows no callers: who may come is the console's to say, what may be reached is held here too. */
+async function reachLists(reader: Db | Tx, organisationId: string, groupIds: readonly string[]): Promise<AgentPolicy["reach"]> {
+  const rules = await rulesForGroups(reader, organisationId, groupIds);
+  const services = new Map(rules.flatMap((rule) => rule.services.map((service) => [`${service.host} ${service.port}`, service] as const)));
+  return { services: [...services.values()].slice(0, servicesMax), scripts: rules.flatMap((rule) => rule.scripts ?? []).slice(0, scriptsMax) };
 }
 
 type PolicyGatewayRow = { gatewayId: string; fqdn: string; port: number; pins: string[]; gateway: { name: string } };

@@ -77,8 +77,8 @@ function canonical(name: string): string {
 async function demandOwnKey(tx: Tx, organisationId: string, publicKeySha256: string, owner: CertificateOwner): Promise<void> {
   const lock = createHash("sha256").update(`key ${organisationId} ${publicKeySha256}`).digest().readBigInt64BE();
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${lock}::bigint)`;
-  const holders = await tx.certificate.findMany({ where: { organisationId, publicKeySha256 }, select: { agentId: true, gatewayId: true, serverId: true, bundleId: true }, take: 50 });
-  const isOther = holders.some((row) => row.agentId !== (owner.agentId ?? null) || row.gatewayId !== (owner.gatewayId ?? null) || row.serverId !== (owner.serverId ?? null) || row.bundleId !== (owner.bundleId ?? null));
+  const holders = await tx.certificate.findMany({ where: { organisationId, publicKeySha256 }, select: { agentId: true, gatewayId: true, serverId: true, bundleId: true, apiKeyId: true }, take: 50 });
+  const isOther = holders.some((row) => row.agentId !== (owner.agentId ?? null) || row.gatewayId !== (owner.gatewayId ?? null) || row.serverId !== (owner.serverId ?? null) || row.bundleId !== (owner.bundleId ?? null) || row.apiKeyId !== (owner.apiKeyId ?? null));
   if (isOther) throw new ConsoleError("key-reused", "This key already belongs to another identity of this organisation; make a new key and request again.");
 }
 
@@ -98,8 +98,8 @@ async function issueLeaf(tx: Tx, caller: Caller, request: LeafRequest, publicKey
     dnsNames: names,
     ...validity(request.purpose, now, ends),
   });
-  const { purpose, agentId, gatewayId, serverId, bundleId } = request;
-  const owner: CertificateOwner = { ...(agentId ? { agentId } : {}), ...(gatewayId ? { gatewayId } : {}), ...(serverId ? { serverId } : {}), ...(bundleId ? { bundleId } : {}) };
+  const { purpose, agentId, gatewayId, serverId, bundleId, apiKeyId } = request;
+  const owner: CertificateOwner = { ...(agentId ? { agentId } : {}), ...(gatewayId ? { gatewayId } : {}), ...(serverId ? { serverId } : {}), ...(bundleId ? { bundleId } : {}), ...(apiKeyId ? { apiKeyId } : {}) };
   const stored = await storeCertificate(tx, { organisationId, purpose, pem, chainPem: pem + authority.certPem, owner, ...(keyPem === undefined ? {} : { keyPem }), ...(request.isCurrent === undefined ? {} : { isCurrent: request.isCurrent }) });
   if (request.audit) await recordAudit(tx, caller, { action: "certificate.issue", target: request.audit, changes: [{ path: "fingerprint", before: null, after: stored.fingerprint }] });
   await publishLive(tx, organisationId, { topic: "certificate", id: stored.certificateId });

@@ -6,7 +6,7 @@ import type { Tx } from "../../db.ts";
 import { sealKey } from "../seal.ts";
 
 export type CertificatePurpose = z.infer<typeof certificatePurpose>;
-export type CertificateOwner = { agentId?: string; gatewayId?: string; serverId?: string; bundleId?: string };
+export type CertificateOwner = { agentId?: string; gatewayId?: string; serverId?: string; bundleId?: string; apiKeyId?: string };
 
 export type NewCertificate = {
   organisationId: string;
@@ -47,6 +47,7 @@ export async function storeCertificate(tx: Tx, certificate: NewCertificate): Pro
       gatewayId: owner.gatewayId ?? null,
       serverId: owner.serverId ?? null,
       bundleId: owner.bundleId ?? null,
+      apiKeyId: owner.apiKeyId ?? null,
     },
     select: { id: true },
   });

@@ -4,14 +4,17 @@ import type { locateAgentReply } from "../../../contract/control.ts";
 import type { Db, Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { gatewaySilentMs } from "../gateway/state.ts";
-import { iso } from "../object/list.ts";
+import { iso, isoOrNull } from "../object/list.ts";
 
 const locationsMax = 20;
 
 /** The caller is a gateway; an agent of another organisation is nowhere. */
 export async function locateAgent(gateway: Caller, input: { agentId: string }, now: Date = new Date()): Promise<z.infer<typeof locateAgentReply>> {
-  const channels = await liveChannels(gateway.db, gateway.organisationId, input.agentId, now);
-  return { locations: channels.map(({ gatewayId, channelId, openedAt }) => ({ gatewayId, channelId, openedAt: iso(openedAt) })) };
+  const [channels, agent] = await Promise.all([
+    liveChannels(gateway.db, gateway.organisationId, input.agentId, now),
+    gateway.db.agent.findFirst({ where: { id: input.agentId, organisationId: gateway.organisationId }, select: { lastSeenAt: true } }),
+  ]);
+  return { locations: channels.map(({ gatewayId, channelId, openedAt }) => ({ gatewayId, channelId, openedAt: iso(openedAt) })), lastSeenAt: isoOrNull(agent?.lastSeenAt ?? null) };
 }
 
 export type LiveChannel = { channelId: string; gatewayId: string; openedAt: Date };

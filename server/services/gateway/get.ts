@@ -9,6 +9,7 @@ import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { iso, isoOrNull } from "../object/list.ts";
 import { certificateChoiceOf } from "./certificate-choice.ts";
+import { insideOf } from "./inside.ts";
 import { gatewayColumns, toGatewayRow } from "./list.ts";
 import { logForwardingOf } from "./log-forwarding.ts";
 
@@ -33,7 +34,7 @@ export async function getGateway(caller: Caller, input: { id: string }): Promise
     logForwarding: await logForwardingOf(caller, { id: row.id, state: listed.state, forwardLogs: row.forwardLogs }),
     listeners: row.listeners.map(toListener), certificate: certificateChoiceOf(row), presented,
     servers: row.servers.map(({ server }) => server), policies: row.policies.map(({ policy }) => policy).sort((a, b) => a.name.localeCompare(b.name)),
-    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, inside: row.insideAddress === null ? null : { address: row.insideAddress, port: row.insidePort, names: row.insideNames }, channels: status.success ? status.data.channels : 0, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
+    isBehindLoadBalancer: row.isBehindLoadBalancer, drainTimeoutSeconds: row.drainTimeoutSeconds, forwardLogs: row.forwardLogs, isFipsOnly: row.isFipsOnly, serviceAccount: row.serviceAccount, inside: insideOf(row), channels: status.success ? status.data.channels : 0, note: row.note, rowVersion: row.version, updatedAt: iso(row.updatedAt),
     status: status.success ? status.data : null, statusAt: isoOrNull(row.statusAt), problems: problems.success ? problems.data : [], clockSkewMs: row.clockSkewMs, connectedSince: isoOrNull(row.connectedSince),
   };
 }

@@ -19,6 +19,7 @@ type GatewayRow = Prisma.GatewayGetPayload<{ select: typeof columns }>;
 /** Throws `identity-refused` for a listener that is not the gateway's, `changed-meanwhile` when the console asks for another certificate by now. */
 export async function issueListenerCertificate(caller: Caller, request: Request): Promise<Reply> {
   return await caller.db.$transaction(async (tx) => {
+    if (request.kind === "ca-issued" && (await hasInsideListener(tx, caller, request.listenerId))) return await signInside(tx, caller, request);
     const gateway = await tx.gateway.findFirst({ where: { id: caller.actor.id, organisationId: caller.organisationId, listeners: { some: { id: request.listenerId } } }, select: columns });
     if (!gateway) throw new ConsoleError("identity-refused", "This listener does not belong to this gateway.");
     if (gateway.certificateKind !== request.kind || gateway.certificateGeneration !== request.generation) {
@@ -28,6 +29,21 @@ export async function issueListenerCertificate(caller: Caller, request: Request)
     await present(tx, caller, gateway, stored);
     return { chainPem: stored.chainPem };
   });
+}
+
+async function hasInsideListener(tx: Tx, caller: Caller, listenerId: string): Promise<boolean> {
+  return (await tx.gateway.count({ where: { id: caller.actor.id, organisationId: caller.organisationId, insideListenerId: listenerId, insideAddress: { not: null } } })) === 1;
+}
+
+/** Certificates of the inside listener are pinned by nobody and shown nowhere else: clients inside trust the organisation's CA. */
+async function signInside(tx: Tx, caller: Caller, request: Extract<Request, { kind: "ca-issued" }>): Promise<Reply> {
+  const gateway = await tx.gateway.findFirstOrThrow({ where: { id: caller.actor.id, organisationId: caller.organisationId }, select: { id: true, name: true, insideNames: true } });
+  const stored = await issueFromCsr(tx, caller, {
+    purpose: "gateway-inside", csrPem: request.csrPem, identity: null, names: gateway.insideNames, commonName: gateway.insideNames[0] ?? gateway.name, gatewayId: gateway.id,
+    audit: { kind: "gateway", id: gateway.id, name: gateway.name },
+  });
+  await tx.certificate.updateMany({ where: { organisationId: caller.organisationId, gatewayId: gateway.id, purpose: "gateway-inside", id: { not: stored.certificateId } }, data: { isCurrent: false } });
+  return { chainPem: stored.chainPem };
 }
 
 async function storeSelfSigned(tx: Tx, caller: Caller, gateway: GatewayRow, pem: string): Promise<StoredCertificate> {

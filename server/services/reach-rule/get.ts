@@ -5,7 +5,7 @@ import { notFound } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { iso } from "../object/list.ts";
 import { agentCounts, reachRuleColumns, toReachRuleRow } from "./list.ts";
-import { readRule } from "./rules.ts";
+import { readRule } from "./read.ts";
 
 export async function getReachRule(caller: Caller, input: { id: string }): Promise<z.infer<typeof reachRuleDetail>> {
   const { organisationId } = caller;

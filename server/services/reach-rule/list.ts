@@ -4,7 +4,7 @@ import type { reachRuleList, reachRuleRow, reachRuleRows } from "../../../contra
 import type { Db, Prisma } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { containing, direction, iso, pageOf } from "../object/list.ts";
-import { readRule } from "./rules.ts";
+import { readRule } from "./read.ts";
 
 export const reachRuleColumns = {
   id: true, name: true, isEnabled: true, services: true, who: true, approval: true, scripts: true, createdAt: true,

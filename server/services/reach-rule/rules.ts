@@ -1,6 +1,5 @@
-/** How a reach rule is written and read; creation and change share it. Who may reach what is decided in reach-session/decide.ts. */
+/** How a reach rule is written; creation and change share it. Who may reach what is decided in reach-session/decide.ts. */
 import type { z } from "zod";
-import { reachService, reachWho, scriptPermission } from "../../../contract/reach.ts";
 import type { reachRuleCreate } from "../../../contract/reach-objects.ts";
 import { Prisma, type Tx } from "../../db.ts";
 import { ConsoleError } from "../../errors.ts";
@@ -9,7 +8,6 @@ import { bumpPolicyRevision, publishLive } from "../change/publish.ts";
 import { demandReferences } from "../object/references.ts";
 import { nameKey } from "../object/write.ts";
 import { reviewSessions } from "../reach-session/review.ts";
-import { ruleApproval, type RuleApproval } from "./approval.ts";
 
 export type ReachRuleFields = z.infer<typeof reachRuleCreate>;
 
@@ -19,6 +17,9 @@ export async function demandRuleFits(tx: Tx, caller: Caller, input: ReachRuleFie
   for (const [index, service] of input.services.entries()) {
     if (seen.has(service.port)) throw new ConsoleError("input-invalid", `Two services of the rule have port ${service.port}; callers name a service by its port, so make a second rule for the other host.`, { fields: [{ path: `services.${index}.port`, message: `${service.port} is used twice` }] });
     seen.add(service.port);
+  }
+  if (input.approval !== null && input.scripts !== null && input.services.length === 0) {
+    throw new ConsoleError("input-invalid", "An approval is asked for by service; a rule with approval that allows scripts needs a service too, or leave the approval out.", { fields: [{ path: "services", message: "add a service, or leave the approval out" }] });
   }
   await demandReferences(tx, caller, { kind: "agent group", ids: input.groupIds, path: "groupIds" });
   await demandReferences(tx, caller, { kind: "person", ids: input.who.userIds, path: "who.userIds" });
@@ -44,17 +45,4 @@ export async function publishRuleChange(tx: Tx, caller: Caller, id: string): Pro
   await bumpPolicyRevision(tx, caller.organisationId);
   await reviewSessions(tx, caller, { ruleId: id }, "its reach rule was changed");
   await publishLive(tx, caller.organisationId, { topic: "reachRule", id });
-}
-
-/** What the JSON columns of a rule hold; a column that cannot be read counts as empty, which lets nobody in. */
-export function readRule(row: { services: unknown; who: unknown; approval: unknown; scripts: unknown }): { services: z.infer<typeof reachService>[]; who: z.infer<typeof reachWho>; approval: RuleApproval | null; scripts: z.infer<typeof scriptPermission> | null } {
-  const services = reachService.array().safeParse(row.services);
-  const who = reachWho.safeParse(row.who);
-  const scripts = scriptPermission.safeParse(row.scripts);
-  return {
-    services: services.success ? services.data : [],
-    who: who.success ? who.data : { roles: [], userIds: [], apiKeyIds: [] },
-    approval: row.approval === null ? null : ruleApproval(row.approval),
-    scripts: scripts.success ? scripts.data : null,
-  };
 }

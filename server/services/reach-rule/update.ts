@@ -6,7 +6,8 @@ import { notFound } from "../../errors.ts";
 import { changesBetween, recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { demandUnchanged, withUniqueName, writeInOrganisation } from "../object/write.ts";
-import { demandRuleFits, publishRuleChange, readRule, ruleData, writeRuleGroups } from "./rules.ts";
+import { readRule } from "./read.ts";
+import { demandRuleFits, publishRuleChange, ruleData, writeRuleGroups } from "./rules.ts";
 
 export async function updateReachRule(caller: Caller, input: z.infer<typeof reachRuleUpdate>): Promise<{ version: number }> {
   const { id, version, ...fields } = input;

@@ -2,14 +2,14 @@
  * Decides whether a caller may reach a service of an agent. Denied unless a rule says yes: enabled, one of its groups holds the agent, it lists the port, and it
  * names the caller's role, person or key. Pure; what it judges is read by read-rules.ts.
  */
-import type { ReachService } from "../../../contract/reach.ts";
+import type { ReachService, ScriptPermission } from "../../../contract/reach.ts";
 import type { Role } from "../../../contract/roles.ts";
 import type { RuleApproval } from "../reach-rule/approval.ts";
 
 export type ReachActor = { kind: "user" | "api-key"; id: string; name: string; role: Role };
 export type JudgedRule = {
   id: string; name: string; isEnabled: boolean; groupIds: readonly string[]; services: readonly ReachService[];
-  who: { roles: readonly Role[]; userIds: readonly string[]; apiKeyIds: readonly string[] }; sessionMinutes: number; approval: RuleApproval | null;
+  who: { roles: readonly Role[]; userIds: readonly string[]; apiKeyIds: readonly string[] }; sessionMinutes: number; approval: RuleApproval | null; scripts: ScriptPermission | null;
 };
 /** An approval that was given and is not over yet. */
 export type ValidApproval = { ruleId: string; service: ReachService; expiresAt: Date };

@@ -13,7 +13,7 @@ import { type GrantAnswer, grantReach } from "./grant.ts";
 
 type Reply = z.infer<typeof reachOpenReply>;
 
-/** Throws `reach-name`, `reach-denied`, `reach-approval`, `inside-listener-missing` or `agent-away`. */
+/** Throws `agent-name-unclear`, `reach-not-allowed`, `reach-approval-needed`, `inside-listener-missing` or `agent-away`. */
 export async function openReachSession(caller: Caller, input: z.infer<typeof reachOpen>): Promise<Reply> {
   const inside = await insideGateways(caller);
   const answer = await grantReach(caller, { actor: reachActorOf(caller), name: input.agent, port: input.port, gatewayId: null });
@@ -38,8 +38,8 @@ export async function insideGateways(caller: Caller): Promise<Omit<Reply["gatewa
 }
 
 function refusalError(answer: Extract<GrantAnswer, { kind: "refused" }>): ConsoleError {
-  if (answer.code === "reach-denied") return new ConsoleError("reach-denied", answer.detail);
-  if (answer.code === "reach-approval") return new ConsoleError("reach-approval", `${answer.detail} Request one on the agent's page or with sallyport reach-request create.`);
+  if (answer.code === "reach-denied") return new ConsoleError("reach-not-allowed", answer.detail);
+  if (answer.code === "reach-approval") return new ConsoleError("reach-approval-needed", `${answer.detail} Request one on the agent's page or with sallyport reach-request create.`);
   if (answer.code === "reach-credential") return new ConsoleError("not-allowed", answer.detail);
-  return new ConsoleError("reach-name", answer.detail);
+  return new ConsoleError("agent-name-unclear", answer.detail);
 }

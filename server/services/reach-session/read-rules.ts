@@ -1,7 +1,7 @@
 /** Reads what a decision on reverse access needs: the rules that may concern an agent, and the approvals of a caller. */
 import { reachService } from "../../../contract/reach.ts";
 import type { Db, Prisma, Tx } from "../../db.ts";
-import { readRule } from "../reach-rule/rules.ts";
+import { readRule } from "../reach-rule/read.ts";
 import type { JudgedRule, ReachActor, ValidApproval } from "./decide.ts";
 
 /** Rules read for one decision. */

@@ -4,7 +4,7 @@
  */
 import { reachService } from "../../../contract/reach.ts";
 import type { Role } from "../../../contract/roles.ts";
-import type { Prisma, Tx } from "../../db.ts";
+import { Prisma, type Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { publishAllLive, publishSessionEnd } from "../change/publish.ts";
 import { decideReach, type JudgedRule, type ValidApproval } from "./decide.ts";
@@ -21,8 +21,9 @@ type Row = Prisma.ReachSessionGetPayload<{ select: typeof columns }>;
 /** Ends the sessions among these that nobody would grant now. `why` is shown to people as the reason. Returns how many. */
 export async function reviewSessions(tx: Tx, caller: Pick<Caller, "organisationId">, which: Which, why: string, now: Date = new Date()): Promise<number> {
   const { organisationId } = caller;
-  const rows = await tx.reachSession.findMany({ where: liveWhere(organisationId, which), select: columns, take: sessionsMax });
-  if (rows.length === 0) return 0;
+  const ids = await liveSessionIds(tx, organisationId, which);
+  if (ids.length === 0) return 0;
+  const rows = await tx.reachSession.findMany({ where: { organisationId, id: { in: ids } }, select: columns });
   const rules = await rulesForGroups(tx, organisationId, [...new Set(rows.flatMap((row) => row.agent.groups.map((group) => group.groupId)))]);
   const roles = await rolesOf(tx, organisationId, rows);
   const approvals = await approvalsFor(tx, organisationId, rows, now);
@@ -31,9 +32,9 @@ export async function reviewSessions(tx: Tx, caller: Pick<Caller, "organisationI
   return over.length;
 }
 
-/** Live sessions: granted or open. */
+/** Live sessions: granted or open. In SQL, because all agents of an organisation may be asked about at once. */
 export async function liveSessionIds(tx: Tx, organisationId: string, which: Which): Promise<string[]> {
-  const rows = await tx.reachSession.findMany({ where: liveWhere(organisationId, which), select: { id: true }, take: sessionsMax });
+  const rows = await tx.$queryRaw<{ id: string }[]>`SELECT id::text AS id FROM "ReachSession" WHERE "organisationId" = ${organisationId}::uuid AND state IN ('granted', 'open') AND ${condition(which)} LIMIT ${sessionsMax}`;
   return rows.map((row) => row.id);
 }
 
@@ -47,12 +48,11 @@ export async function endSessionRows(tx: Tx, organisationId: string, ids: readon
   await publishAllLive(tx, organisationId, ids.length > 20 ? [{ topic: "reachSession", id: null }] : ids.map((id) => ({ topic: "reachSession" as const, id })));
 }
 
-function liveWhere(organisationId: string, which: Which): Prisma.ReachSessionWhereInput {
-  const live = { organisationId, state: { in: ["granted", "open"] } };
-  if ("ids" in which) return { ...live, id: { in: [...which.ids] } };
-  if ("ruleId" in which) return { ...live, ruleId: which.ruleId };
-  if ("agentIds" in which) return { ...live, agentId: { in: [...which.agentIds] } };
-  return { ...live, actorKind: which.actor.kind, actorId: which.actor.id };
+function condition(which: Which): Prisma.Sql {
+  if ("ids" in which) return Prisma.sql`id = ANY(${[...which.ids]}::uuid[])`;
+  if ("ruleId" in which) return Prisma.sql`"ruleId" = ${which.ruleId}::uuid`;
+  if ("agentIds" in which) return Prisma.sql`"agentId" = ANY(${[...which.agentIds]}::uuid[])`;
+  return Prisma.sql`"actorKind" = ${which.actor.kind} AND "actorId" = ${which.actor.id}`;
 }
 
 type Facts = { rules: readonly JudgedRule[]; roles: ReadonlyMap<string, Role>; approvals: ReadonlyMap<string, readonly ValidApproval[]>; now: Date };

@@ -1,13 +1,20 @@
 /** Builds the whole desired state of gateways from the rows, read in one transaction so that it is a state that was really committed. Many at once cost as many queries as one. */
+import type { z } from "zod";
+import type { gatewayPeer } from "../../../contract/channel.ts";
+import type { ConsoleKeys } from "../../../contract/command.ts";
+import type { SnapshotRelay } from "../../../contract/relay.ts";
 import { type ListenerCertificate, listenerLimits, type Snapshot, snapshot, snapshotFormat, type TunnelListener } from "../../../contract/snapshot.ts";
 import { Prisma, type Db, type Tx } from "../../db.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import { sealPurpose } from "../certificate/store.ts";
+import { consoleKeysOf } from "../console-key/keys.ts";
+import { relaysOfGateways } from "../relay/for-gateways.ts";
 import { openKey } from "../seal.ts";
 import { type ServicesByGateway, servicesOfGateways } from "./services.ts";
 
 const columns = {
   id: true, name: true, revision: true, publicNames: true, certificateKind: true, certificateKeyType: true, certificateGeneration: true, importedCertificateId: true, drainTimeoutSeconds: true, isFipsOnly: true, forwardLogs: true,
+  insideAddress: true, insidePort: true, insideNames: true, insideListenerId: true,
   organisation: { select: { id: true, trustDomain: true } },
   listeners: { orderBy: { ordinal: "asc" }, select: { id: true, address: true, port: true, directServerId: true, directPort: true, limits: true, acceptProxy: true } },
   servers: { select: { server: { select: { id: true, name: true, kind: true, isAgentSite: true, names: true, ports: true, addresses: true } } } },
@@ -16,16 +23,20 @@ type GatewayRow = Prisma.GatewayGetPayload<{ select: typeof columns }>;
 
 /** The newest snapshot of each of these gateways, checked against the contract. One that is missing in the answer is not of this organisation; one that cannot be built is an Error. */
 export async function buildSnapshots(db: Db, organisationId: string, gatewayIds: readonly string[], now: Date = new Date()): Promise<Map<string, Snapshot | Error>> {
+  // Before the transaction: the keys are made when first asked for, and a state that is only read must not write.
+  const consoleKeys = await consoleKeysOf(db, organisationId);
   return await db.$transaction(async (tx) => {
     const gateways = await tx.gateway.findMany({ where: { id: { in: [...gatewayIds] }, organisationId }, select: columns });
     const { rootPem, issuingPem } = await trustAnchors(tx, organisationId);
     const imported = await importedCertificates(tx, organisationId, gateways);
     const policies = await policiesOf(tx, organisationId);
     const services = await servicesOfGateways(tx, organisationId, gateways.map((gateway) => gateway.id));
+    const peers = await insidePeers(tx, organisationId);
+    const relays = await relaysOfGateways(tx, organisationId, gateways.map((gateway) => gateway.id));
     const built = new Map<string, Snapshot | Error>();
     for (const gateway of gateways) {
       try {
-        built.set(gateway.id, assemble(gateway, { anchors: [rootPem, issuingPem], imported, policies, services, now }));
+        built.set(gateway.id, assemble(gateway, { anchors: [rootPem, issuingPem], imported, policies, services, consoleKeys, peers, relays, now }));
       } catch (error) {
         built.set(gateway.id, error instanceof Error ? error : new Error(String(error)));
       }
@@ -34,7 +45,8 @@ export async function buildSnapshots(db: Db, organisationId: string, gatewayIds:
   }, { isolationLevel: Prisma.TransactionIsolationLevel.RepeatableRead });
 }
 
-type Shared = { anchors: string[]; imported: Map<string, ListenerCertificate>; policies: PolicyRow[]; services: ServicesByGateway; now: Date };
+type GatewayPeer = z.infer<typeof gatewayPeer>;
+type Shared = { anchors: string[]; imported: Map<string, ListenerCertificate>; policies: PolicyRow[]; services: ServicesByGateway; consoleKeys: ConsoleKeys; peers: GatewayPeer[]; relays: Map<string, SnapshotRelay[]>; now: Date };
 
 function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
   const certificate = listenerCertificateOf(gateway, shared.imported);
@@ -52,6 +64,10 @@ function assemble(gateway: GatewayRow, shared: Shared): Snapshot {
     servers: gateway.servers.map(({ server }) => server),
     policies: shared.policies.map((policy) => ({ id: policy.id, name: policy.name, isEnabled: policy.isEnabled, namesThisGateway: policy.gateways.some((named) => named.gatewayId === gateway.id), groupIds: policy.groups.map((group) => group.groupId) })),
     ...shared.services.partOf(gateway.id, algorithms),
+    inside: insideListenerOf(gateway),
+    peers: shared.peers.filter((peer) => peer.gatewayId !== gateway.id),
+    relays: shared.relays.get(gateway.id) ?? [],
+    consoleKeys: shared.consoleKeys,
     drainTimeoutMs: gateway.drainTimeoutSeconds * 1000,
     forwardsLogs: gateway.forwardLogs,
     maxStaleMs: null,
@@ -76,6 +92,18 @@ function listenerCertificateOf(gateway: GatewayRow, imported: Shared["imported"]
     names: gateway.publicNames,
     keyType: gateway.certificateKeyType === "rsa-2048" ? "rsa-2048" : "ec-p256",
   };
+}
+
+/** The inside listener presents a certificate of the organisation's CA for the names by which people and other gateways reach it; its key stays on the gateway. */
+function insideListenerOf(gateway: GatewayRow): unknown {
+  if (gateway.insideAddress === null) return null;
+  return { id: gateway.insideListenerId, address: gateway.insideAddress, port: gateway.insidePort, certificate: { kind: "ca-issued", generation: gateway.certificateGeneration, names: gateway.insideNames, keyType: "ec-p256" } };
+}
+
+/** All inside listeners of the organisation: a gateway asks another for an agent whose channel is there. */
+async function insidePeers(tx: Tx, organisationId: string): Promise<GatewayPeer[]> {
+  const rows = await tx.gateway.findMany({ where: { organisationId, insideAddress: { not: null } }, select: { id: true, name: true, insideNames: true, insidePort: true }, orderBy: { nameKey: "asc" }, take: 500 });
+  return rows.flatMap((row) => (row.insideNames[0] === undefined ? [] : [{ gatewayId: row.id, name: row.name, host: row.insideNames[0], port: row.insidePort }]));
 }
 
 /** Opened here and nowhere kept: the keys travel in the snapshot over the control channel only. */

@@ -4,6 +4,7 @@ import type { userUpdate } from "../../../contract/objects.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
+import { reviewSessions } from "../reach-session/review.ts";
 import { keepAnOwner, lockMember } from "./member.ts";
 
 /** Throws `not-found`; `last-owner` when the only owner would be lowered. */
@@ -14,6 +15,7 @@ export async function updateUser(caller: Caller, input: z.output<typeof userUpda
     if (member.role === "owner") await keepAnOwner(tx, caller, member);
     await tx.membership.updateMany({ where: { id: member.membershipId, organisationId: caller.organisationId }, data: { role: input.role } });
     await recordAudit(tx, caller, { action: "user.update", target: { kind: "user", id: member.userId, name: member.email }, changes: [{ path: "role", before: member.role, after: input.role }] });
+    await reviewSessions(tx, caller, { actor: { kind: "user", id: member.userId } }, "the role of who opened it changed");
     await publishLive(tx, caller.organisationId, { topic: "user", id: member.userId });
   });
 }
