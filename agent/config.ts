@@ -1,4 +1,4 @@
-/** Where the agent keeps its things; the only reader of the environment. */
+/** Where the agent keeps its things, and what this computer's owner set; the only reader of the environment. */
 import path from "node:path";
 import { platform } from "./platform/current.ts";
 
@@ -7,10 +7,18 @@ export type AgentConfig = Readonly<{
   stateDir: string;
   logFile: string;
   statusFile: string;
+  /** As they stand in the environment; local-settings.ts reads them. */
+  environment: Readonly<{ relay?: string | undefined; relayValidation?: string | undefined; reach?: string | undefined; listen?: string | undefined }>;
 }>;
 
 /** `stateDir` from the command line wins over SALLYPORT_AGENT_STATE, that over the platform's usual place. */
 export function agentConfig(stateDir: string | undefined): AgentConfig {
   const chosen = path.resolve(stateDir ?? process.env["SALLYPORT_AGENT_STATE"] ?? platform.defaultStateDir);
-  return Object.freeze({ stateDir: chosen, logFile: path.join(chosen, "logs", "agent.log"), statusFile: path.join(chosen, "status.json") });
+  const environment = { relay: setting("SALLYPORT_RELAY"), relayValidation: setting("SALLYPORT_RELAY_VALIDATION"), reach: setting("SALLYPORT_REACH"), listen: setting("SALLYPORT_LISTEN") };
+  return Object.freeze({ stateDir: chosen, logFile: path.join(chosen, "logs", "agent.log"), statusFile: path.join(chosen, "status.json"), environment });
+}
+
+/** An empty variable is as good as none: unit files and container settings set them that way. */
+function setting(name: string): string | undefined {
+  return process.env[name]?.trim() || undefined;
 }

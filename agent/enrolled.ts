@@ -5,6 +5,7 @@ import { AgentError } from "./errors.ts";
 import { initialPolicy } from "./identity/enrol.ts";
 import { pemList } from "./identity/pem.ts";
 import { IdentityStore, type StoredIdentity } from "./identity/store.ts";
+import { effectivePolicy, localSettings, relayUse } from "./local-settings.ts";
 import type { Trust } from "./path/route.ts";
 import { PolicyStore } from "./policy-store.ts";
 
@@ -19,6 +20,7 @@ export function loadEnrolled(config: AgentConfig): Enrolled {
   const pending = store.loadPending();
   const stored = policies.load()?.policy ?? (pending ? initialPolicy(pending) : undefined);
   if (!identity || !stored) throw new AgentError("not-enrolled", `There is no identity in ${config.stateDir}.`);
+  const local = localSettings(config);
   let cached = stored;
   let readAt = Date.now();
   const policy = () => {
@@ -26,7 +28,7 @@ export function loadEnrolled(config: AgentConfig): Enrolled {
       cached = policies.load()?.policy ?? cached;
       readAt = Date.now();
     }
-    return cached;
+    return effectivePolicy(cached, local);
   };
-  return { identity, trust: { credentials: { chainPem: identity.chainPem, keyPem: identity.keyPem }, ca: pemList(identity.caPem) }, policy };
+  return { identity, trust: { credentials: { chainPem: identity.chainPem, keyPem: identity.keyPem }, ca: pemList(identity.caPem), relay: relayUse(stored, local) }, policy };
 }

@@ -6,6 +6,7 @@ import { diagnose } from "./commands/diagnose.ts";
 import { enrol } from "./commands/enrol.ts";
 import { showLogs } from "./commands/logs.ts";
 import { runProxy } from "./commands/proxy.ts";
+import { showRelay } from "./commands/relay.ts";
 import { runAgent } from "./commands/run.ts";
 import { showStatus } from "./commands/status.ts";
 import { verifyBundle } from "./commands/verify.ts";
@@ -19,15 +20,20 @@ Usage: sallyport-agent COMMAND [--state DIR]
   enrol --bundle FILE|DIR    take the identity and settings of an offline bundle (.tar.gz, .zip, or its unpacked folder)
   enrol --token-file FILE    enrol with a token; a dash reads it from standard input
         --no-wait            only store it; the running agent enrols when it can reach the management server
+        --relay HOST:PORT    every connection goes to this relay from now on; names and pins stay those of gateway and server
+        --relay-validation off   do not compare the gateway's certificate with its pins; for a network that is locked down otherwise
   run                        run in the foreground (what the service does)
   status [--json]            how this computer is connected just now
   logs [-f] [--lines N]      the agent's log, with the connection ids that the gateway logs too
   diagnose [--json]          walk each way to the management server and name the hop that fails
   proxy [--port N]           local HTTP CONNECT proxy on the loopback, same choice of way, policy's servers only
+  relay [--relay HOST:PORT|none] [--relay-validation on|off]   show or change the relay; the running agent takes it at its next start
   verify FILE|DIR [--json]   check an offline bundle's signature, dates and contents
   version
 
 State, policy and identity are kept in /var/lib/sallyport-agent (or --state DIR, or SALLYPORT_AGENT_STATE); the log is logs/agent.log in it.
+This computer's owner decides with SALLYPORT_RELAY=HOST:PORT, SALLYPORT_RELAY_VALIDATION=off, SALLYPORT_REACH=off|all|22,5432,host:port (which services others may
+reach at all) and SALLYPORT_LISTEN=[address:]2003 (wait to be dialled, dial nothing).
 `;
 
 const options = {
@@ -35,6 +41,8 @@ const options = {
   bundle: { type: "string" },
   "token-file": { type: "string" },
   "no-wait": { type: "boolean" },
+  relay: { type: "string" },
+  "relay-validation": { type: "string" },
   json: { type: "boolean" },
   follow: { type: "boolean", short: "f" },
   lines: { type: "string" },
@@ -53,7 +61,7 @@ async function main(): Promise<number> {
   const config = agentConfig(values.state);
   switch (command) {
     case "enrol":
-      return enrol(config, { bundle: values.bundle, tokenFile: values["token-file"], isWaiting: !values["no-wait"] });
+      return enrol(config, { bundle: values.bundle, tokenFile: values["token-file"], isWaiting: !values["no-wait"], relay: values.relay, relayValidation: values["relay-validation"] });
     case "run":
       return runAgent(config);
     case "status":
@@ -64,6 +72,8 @@ async function main(): Promise<number> {
       return diagnose(config, values.json ?? false);
     case "proxy":
       return runProxy(config, numberOf(values.port, 4480, 65_535));
+    case "relay":
+      return showRelay(config, { relay: values.relay, validation: values["relay-validation"] });
     case "verify":
       return verifyBundle(operand ?? values.bundle, values.json ?? false);
     case "version":

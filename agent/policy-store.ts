@@ -29,3 +29,25 @@ export class PolicyStore {
     writeFileWhole(this.#file, `${JSON.stringify(stored, null, 1)}\n`);
   }
 }
+
+/** The least that an agent can work with: one address of the management server, nothing else allowed. */
+export function barePolicy(organisationId: string, server: { name: string; host: string; port: number }): AgentPolicy {
+  return {
+    format: 1,
+    revision: 0,
+    agentId: null,
+    organisationId,
+    organisationName: "",
+    isCloudEnabled: false,
+    servers: [{ id: organisationId, kind: "management", isAgentSite: true, ...server }],
+    gateways: [],
+    requestProxy: null,
+    channelProxy: null,
+    reportEverySeconds: 30,
+    inventoryEverySeconds: 3_600,
+    consoleKeys: { signing: [], encryption: [] },
+    reach: { services: [], scripts: [] },
+    hasChannel: true,
+    relay: null,
+  };
+}

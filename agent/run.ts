@@ -2,21 +2,29 @@
  * The running agent: finishes a pending enrolment, keeps a way to the management server, brings the policy down and inventory, status and logs up.
  * Every stage fails on its own and is tried again; the process only ends on a signal.
  */
-import { randomInt, randomUUID, X509Certificate } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type AgentPolicy, agentPolicy, agentStatusReply, agentTime, type AgentStatusReport } from "../contract/agent-site.ts";
+import type { GatewayStreamHead } from "../contract/channel.ts";
+import { type AgentChannel, endWith } from "./channel/channel.ts";
+import { ChannelKeeper } from "./channel/keeper.ts";
 import type { AgentConfig } from "./config.ts";
-import { StatusChannel } from "./channel.ts";
 import { asAgentError } from "./errors.ts";
 import { completeEnrolment, initialPolicy } from "./identity/enrol.ts";
-import { fingerprintOf, pemList } from "./identity/pem.ts";
-import { IdentityStore, type Slot, type StoredIdentity } from "./identity/store.ts";
+import { IdentityInUse } from "./identity/in-use.ts";
+import { IdentityStore } from "./identity/store.ts";
 import { collectInventory } from "./inventory.ts";
+import { effectivePolicy, localSettings, type LocalSettings, relayUse } from "./local-settings.ts";
 import type { AgentLog } from "./log.ts";
-import { type ActivePath, errorCodeOf, PathKeeper } from "./path/keeper.ts";
+import type { HttpRequest, HttpResponse } from "./path/http.ts";
+import { errorCodeOf, PathKeeper } from "./path/keeper.ts";
 import type { Trust } from "./path/route.ts";
-import { PolicyStore } from "./policy-store.ts";
-import { type AgentStatus, statusWriteEveryMs, writeStatus } from "./status.ts";
+import { barePolicy, PolicyStore } from "./policy-store.ts";
+import { ReachServer } from "./reach/server.ts";
+import { ReportConnection } from "./report-connection.ts";
+import { Sleeper } from "./sleeper.ts";
+import { type AgentStatus, certificateFacts, runtimeName, statusWriteEveryMs, writeStatus } from "./status.ts";
 import { agentVersion } from "./version.ts";
+import type { AgentWork } from "./work.ts";
 
 /** Log lines per report. */
 const logLinesMax = 500;
@@ -24,36 +32,50 @@ const enrolRetryMs = { min: 3_000, max: 10_000 };
 /** After a failed round of requests, ms. */
 const retryMs = { min: 2_000, max: 5_000 };
 const skewWarningMs = 5 * 60_000;
+const nobody = "00000000-0000-4000-8000-000000000000";
+
+/** The parts that live while the agent works. */
+type Parts = { keeper: PathKeeper; reports: ReportConnection; channels: ChannelKeeper; reach: ReachServer };
 
 export class AgentRun {
   readonly #config: AgentConfig;
   readonly #log: AgentLog;
+  readonly #local: LocalSettings;
   readonly #store: IdentityStore;
+  readonly #identity: IdentityInUse;
   readonly #policies: PolicyStore;
   readonly #stop = new AbortController();
   readonly #instance = randomUUID();
-  #candidates: { slot: Slot; identity: StoredIdentity }[] = [];
+  readonly #sleeper = new Sleeper();
+  readonly #work: AgentWork;
   #policy: AgentPolicy | undefined;
   #etag: string | null = null;
-  #keeper: PathKeeper | undefined;
-  #channel: StatusChannel | undefined;
+  #parts: Parts | undefined;
   #inventorySentAt: string | null = null;
   #reportedAt: string | null = null;
   #clockSkewMs: number | null = null;
-  #sleeper: (() => void) | undefined;
-  #isWoken = false;
-  /** Which unproven identity is in use, so that a refused one is not taken again. */
-  #takenAt: string | undefined;
-  /** Which unproven identity the server refused in this run. */
-  #refusedNextAt: string | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #problem: AgentStatus["error"] = null;
 
+  /** Throws TypeError when a setting of this computer cannot be read. */
   constructor(config: AgentConfig, log: AgentLog) {
     this.#config = config;
     this.#log = log;
+    this.#local = localSettings(config);
     this.#store = new IdentityStore(config.stateDir);
+    this.#identity = new IdentityInUse(this.#store, log);
     this.#policies = new PolicyStore(config.stateDir);
+    this.#work = {
+      config, log, onWake: [], onReply: [],
+      identity: () => this.#identity.identity,
+      policy: () => this.#currentPolicy(),
+      now: () => this.#now(),
+      ask: (request) => this.#ask(request),
+      refreshPolicy: () => this.#fetchPolicy(),
+      sendInventory: () => this.#sendInventory(),
+      takeNewIdentity: () => this.#takeNewIdentity(),
+      stop: () => this.stop(),
+    };
   }
 
   /** Runs until `stop`. */
@@ -62,15 +84,14 @@ export class AgentRun {
     this.#writeStatus();
     this.#statusTimer = setInterval(() => {
       this.#writeStatus();
-      if (this.#store.loadPending()) this.#wake(); // somebody called `enrol`
+      if (this.#store.loadPending()) this.#sleeper.wake(); // somebody called `enrol`
     }, statusWriteEveryMs);
     try {
       await this.#becomeEnrolled();
-      if (!this.#stop.signal.aborted) await this.#work();
+      if (!this.#stop.signal.aborted) await this.#workOn();
     } finally {
       clearInterval(this.#statusTimer);
-      this.#channel?.close();
-      this.#keeper?.close();
+      this.#closeParts();
       this.#writeStatus();
       this.#log.info("the agent stops");
     }
@@ -79,16 +100,24 @@ export class AgentRun {
   /** Ends `run` soon; safe to call twice. */
   stop(): void {
     this.#stop.abort();
-    this.#wake();
-    this.#channel?.close();
-    this.#keeper?.close();
+    this.#sleeper.wake();
+    this.#closeParts();
+  }
+
+  #closeParts(): void {
+    const parts = this.#parts;
+    parts?.reports.close();
+    parts?.reach.close();
+    parts?.channels.close();
+    parts?.keeper.close();
   }
 
   async #becomeEnrolled(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const pending = this.#store.loadPending();
-      this.#candidates = this.#store.candidates();
-      if (!pending && this.#candidates.length > 0) return;
+      this.#identity.load();
+      const isEnrolled = this.#identity.identity !== undefined;
+      if (!pending && isEnrolled) return;
       if (!pending) {
         this.#problem = { code: "not-enrolled", detail: "There is no identity and no enrolment token here." };
         this.#writeStatus();
@@ -97,7 +126,8 @@ export class AgentRun {
       }
       try {
         this.#policy = initialPolicy(pending);
-        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 30_000, signal: this.#stop.signal });
+        this.#warnOfRelay();
+        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 30_000, signal: this.#stop.signal, relay: this.#relay() });
         this.#policies.save({ policy: this.#policy, etag: null });
         this.#problem = null;
       } catch (error) {
@@ -106,41 +136,69 @@ export class AgentRun {
         this.#log.warn("could not enrol", { code: failure.code, detail: failure.message });
         this.#writeStatus();
         // An agent that has an identity works with it; the token may be wrong, the agent is not.
-        if (failure.code === "enrolment-refused" && this.#candidates.length > 0) this.#store.dropPending();
-        else if (this.#candidates.length > 0) return;
+        if (failure.code === "enrolment-refused" && isEnrolled) this.#store.dropPending();
+        else if (isEnrolled) return;
         else await this.#sleep(enrolRetryMs);
       }
     }
   }
 
-  async #work(): Promise<void> {
-    this.#takenAt = this.#store.load("next")?.enrolledAt;
+  async #workOn(): Promise<void> {
+    this.#identity.load();
     const stored = this.#policies.load();
     this.#policy = stored?.policy ?? this.#policy;
     this.#etag = stored?.etag ?? null;
     if (!this.#policy) this.#policy = this.#lastResortPolicy();
+    this.#warnOfRelay();
+    this.#parts = this.#makeParts();
+    this.#parts.keeper.start();
+    this.#parts.channels.start();
+    while (!this.#stop.signal.aborted) await this.#round();
+  }
+
+  #makeParts(): Parts {
     const options = { policy: () => this.#currentPolicy(), trust: () => this.#trust(), log: this.#log, instance: this.#instance };
+    const isListening = this.#local.listen !== null;
+    const reach = new ReachServer({ policy: options.policy, identity: () => this.#identity.identity, local: this.#local.reach, log: this.#log, now: () => this.#now() });
+    const channels = new ChannelKeeper({
+      ...options,
+      isListening,
+      onStream: (stream, head, channel) => this.#serve(reach, stream, head, channel),
+      onChange: () => {
+        this.#writeStatus();
+        if (isListening && channels.route) this.#parts?.keeper.kick();
+      },
+    });
     let wasPath = "";
     const keeper = new PathKeeper({
       ...options,
+      isListening,
+      channelRoute: () => channels.route,
       isProofNeeded: true,
-      onRefused: (code, chainPem) => this.#identityRefused(code, chainPem),
+      onRefused: (code, chainPem) => this.#identity.refused(code, chainPem),
       onChange: (active) => {
         const path = JSON.stringify([active.path, active.since]);
         this.#writeStatus();
-        if (path !== wasPath && active.path.kind !== "none") this.#wake();
+        if (path !== wasPath && active.path.kind !== "none") this.#sleeper.wake();
         wasPath = path;
       },
     });
-    this.#keeper = keeper;
-    this.#channel = new StatusChannel({ ...options, keeper });
-    keeper.start();
-    while (!this.#stop.signal.aborted) await this.#round();
+    return { keeper, reports: new ReportConnection({ ...options, keeper }), channels, reach };
+  }
+
+  #serve(reach: ReachServer, stream: Parameters<ReachServer["serve"]>[0], head: GatewayStreamHead, channel: AgentChannel): void {
+    switch (head.kind) {
+      case "reach":
+        return void reach.serve(stream, head, channel);
+      case "wake":
+        endWith(stream, { kind: "accepted" });
+        for (const wake of this.#work.onWake) wake();
+    }
   }
 
   /** One round: policy and inventory when the connection is new or they are due, then a report. Sleeps until the next is due or something changes. */
   async #round(): Promise<void> {
-    const keeper = this.#keeper;
+    const keeper = this.#parts?.keeper;
     if (!keeper) return;
     try {
       await this.#takeNewEnrolment();
@@ -163,51 +221,48 @@ export class AgentRun {
     const pending = this.#store.loadPending();
     if (pending) {
       try {
-        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 10_000, signal: this.#stop.signal });
+        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 10_000, signal: this.#stop.signal, relay: this.#relay() });
       } catch (error) {
         const failure = asAgentError(error, "enrolment-refused");
         this.#log.warn("could not enrol", { code: failure.code, detail: failure.message });
         if (failure.code === "enrolment-refused") this.#store.dropPending();
       }
     }
-    const next = this.#store.load("next");
-    if (!next || next.enrolledAt === this.#takenAt) return;
-    this.#takenAt = next.enrolledAt;
-    this.#candidates = this.#store.candidates();
-    this.#keeper?.identityChanged();
+    this.#takeNewIdentity();
+  }
+
+  #takeNewIdentity(): void {
+    if (!this.#identity.takeNew()) return;
+    this.#parts?.keeper.identityChanged();
+    this.#parts?.channels.identityChanged();
   }
 
   /** Step 8: policy down, inventory up (S0-21). The first answer also proves an identity that was just issued. */
   async #connectFully(): Promise<void> {
     await this.#fetchPolicy();
-    this.#settleIdentity();
+    this.#identity.settle();
     await this.#compareClocks();
     await this.#sendInventory();
-    this.#keeper?.markFullyConnected();
-    this.#log.info("fully connected", { path: this.#keeper?.active.path.kind, connection: this.#keeper?.active.connectionId });
-  }
-
-  /** The identity in use was accepted: an unproven one becomes the current one. One that the server refused goes, now that the old one has worked again. */
-  #settleIdentity(): void {
-    if (this.#candidates[0]?.slot === "next") this.#store.promote();
-    else if (this.#refusedNextAt !== undefined && this.#store.load("next")?.enrolledAt === this.#refusedNextAt) this.#store.dropNext();
-    this.#candidates = this.#store.candidates();
+    this.#parts?.keeper.markFullyConnected();
+    const active = this.#parts?.keeper.active;
+    this.#log.info("fully connected", { path: active?.path.kind, connection: active?.connectionId });
   }
 
   async #fetchPolicy(): Promise<void> {
-    const answer = await this.#ask("GET", "/v1/policy", this.#etag === null ? {} : { "if-none-match": this.#etag });
+    const answer = await this.#ask({ method: "GET", path: "/v1/policy", headers: this.#etag === null ? {} : { "if-none-match": this.#etag } });
     if (answer.status === 304) return;
     const policy = agentPolicy.parse(JSON.parse(answer.body.toString("utf8")));
     this.#etag = answer.headers.get("etag") ?? null;
     this.#policy = policy;
     this.#policies.save({ policy, etag: this.#etag });
     this.#log.info("policy received", { revision: policy.revision, cloudEnabled: policy.isCloudEnabled, gateways: policy.gateways.map((gateway) => gateway.name).join(",") });
-    this.#keeper?.policyChanged();
+    this.#parts?.keeper.policyChanged();
+    this.#parts?.channels.policyChanged();
   }
 
   async #sendInventory(): Promise<void> {
     const inventory = await collectInventory();
-    await this.#ask("PUT", "/v1/inventory", {}, inventory);
+    await this.#ask({ method: "PUT", path: "/v1/inventory", body: inventory });
     this.#inventorySentAt = inventory.collectedAt;
   }
 
@@ -217,82 +272,102 @@ export class AgentRun {
   }
 
   async #compareClocks(): Promise<void> {
-    const answer = await this.#ask("GET", "/v1/time");
+    const answer = await this.#ask({ method: "GET", path: "/v1/time" });
     const server = agentTime.parse(JSON.parse(answer.body.toString("utf8")));
     this.#clockSkewMs = Date.now() - new Date(server.now).getTime();
     if (Math.abs(this.#clockSkewMs) > skewWarningMs) this.#log.error("this computer's clock is wrong", { code: "clock-skew", skewSeconds: Math.round(this.#clockSkewMs / 1000) });
   }
 
   async #report(): Promise<void> {
-    const keeper = this.#keeper;
-    const channel = this.#channel;
-    if (!keeper || !channel) return;
+    const parts = this.#parts;
+    if (!parts) return;
+    const { keeper, reports } = parts;
     const attempts = keeper.attempts.take();
-    const { path, step } = keeper.active;
-    const report: AgentStatusReport = { now: new Date().toISOString(), version: agentVersion, path, step, policyRevision: this.#currentPolicy().revision, attempts, channel: null, channelProblem: null, relay: null, isRelayValidationOff: false };
+    const report = this.#statusReport(parts, attempts);
     try {
-      const answer = await channel.request({ method: "POST", path: "/v1/status", body: report });
+      const answer = await reports.request({ method: "POST", path: "/v1/status", body: report });
       if (answer.status !== 200) throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to a status report`);
       const reply = agentStatusReply.parse(JSON.parse(answer.body.toString("utf8")));
       this.#reportedAt = report.now;
       this.#writeStatus();
       if (reply.policyRevision !== this.#currentPolicy().revision) await this.#fetchPolicy();
+      for (const take of this.#work.onReply) take(reply);
     } catch (error) {
       keeper.attempts.untake(attempts);
       throw error;
     }
   }
 
+  #statusReport({ keeper, channels }: Parts, attempts: AgentStatusReport["attempts"]): AgentStatusReport {
+    const { path, step } = keeper.active;
+    const { facts } = channels;
+    const relay = this.#relay();
+    return {
+      now: new Date().toISOString(),
+      version: agentVersion,
+      path,
+      step,
+      policyRevision: this.#currentPolicy().revision,
+      attempts,
+      channel: facts === null ? null : { gatewayId: facts.gatewayId, channelId: facts.channelId, openedAt: facts.openedAt },
+      channelProblem: channels.problem,
+      relay: relay === null ? null : { host: relay.host, port: relay.port },
+      isRelayValidationOff: relay?.isValidated === false,
+    };
+  }
+
   async #sendLogs(): Promise<void> {
     const lines = this.#log.take(logLinesMax);
     if (lines.length === 0) return;
     try {
-      await this.#ask("POST", "/v1/logs", {}, { lines });
+      await this.#ask({ method: "POST", path: "/v1/logs", body: { lines } });
     } catch (error) {
       this.#log.untake(lines);
       throw error;
     }
   }
 
-  async #ask(method: "GET" | "PUT" | "POST", path: string, headers: Record<string, string> = {}, body?: unknown) {
-    if (!this.#keeper) throw new Error("not started");
-    const answer = await this.#keeper.request({ method, path, headers, ...(body === undefined ? {} : { body }) });
+  async #ask(request: HttpRequest): Promise<HttpResponse> {
+    if (!this.#parts) throw new Error("not started");
+    const answer = await this.#parts.keeper.request(request);
     if (answer.status < 400) return answer;
-    throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to ${method} ${path}`);
+    throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to ${request.method} ${request.path}`);
   }
 
-  /** The unproven identity was refused: the proven one is still there (T19). */
-  #identityRefused(code: string, chainPem: string | null): boolean {
-    // Several names are tried at once: the others may still tell of an identity that is out of use already.
-    if (this.#candidates[0]?.identity.chainPem !== chainPem) return true;
-    this.#log.error("the management server refused this agent's certificate", { code });
-    if (this.#candidates.length < 2) return false;
-    this.#refusedNextAt = this.#candidates[0]?.identity.enrolledAt;
-    this.#candidates = this.#candidates.slice(1);
-    return true;
+  /** The management server's clock: grants and commands are dated by it. */
+  #now(): number {
+    return Date.now() - (this.#clockSkewMs ?? 0);
   }
 
   #trust(): Trust {
-    const [first] = this.#candidates;
-    if (!first) return { credentials: null, ca: [] };
-    return { credentials: { chainPem: first.identity.chainPem, keyPem: first.identity.keyPem }, ca: pemList(first.identity.caPem) };
+    return { ...this.#identity.trust, relay: this.#relay() };
+  }
+
+  #relay(): Trust["relay"] {
+    return relayUse(this.#policy ?? null, this.#local);
+  }
+
+  #warnOfRelay(): void {
+    const relay = this.#relay();
+    if (relay === null) return;
+    this.#log.info("every connection goes to a relay", { relay: `${relay.host}:${relay.port}` });
+    if (!relay.isValidated) this.#log.warn("THE RELAY'S AND GATEWAY'S CERTIFICATES ARE NOT CHECKED: whoever controls this network can pretend to be the gateway. The management server's is checked all the same. Turn it on again with: sallyport-agent relay --relay-validation on");
   }
 
   #currentPolicy(): AgentPolicy {
-    return this.#policy ?? this.#lastResortPolicy();
+    return effectivePolicy(this.#policy ?? this.#lastResortPolicy(), this.#local);
   }
 
   /** Identity but no policy (deleted by hand): nothing to dial but this computer itself; `enrol` again, or put the policy back. */
   #lastResortPolicy(): AgentPolicy {
-    const organisationId = this.#candidates[0]?.identity.organisationId ?? "00000000-0000-4000-8000-000000000000";
-    const server = { id: organisationId, name: "management server", kind: "management" as const, host: "localhost", port: 4726, isAgentSite: true };
-    return { format: 1, revision: 0, agentId: null, organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600, consoleKeys: { signing: [], encryption: [] }, reach: { services: [], scripts: [] }, hasChannel: true, relay: null };
+    return barePolicy(this.#identity.identity?.organisationId ?? nobody, { name: "management server", host: "localhost", port: 4726 });
   }
 
   #writeStatus(): void {
-    const active: ActivePath = this.#keeper?.active ?? { path: { kind: "none" }, step: "idle", connectionId: null, since: new Date().toISOString(), error: null };
-    const identity = this.#candidates[0]?.identity;
+    const active = this.#parts?.keeper.active ?? { path: { kind: "none" as const }, step: "idle" as const, connectionId: null, since: new Date().toISOString(), error: null };
+    const { identity } = this.#identity;
     const policy = this.#policy;
+    const relay = this.#relay();
     try {
       writeStatus(this.#config.statusFile, {
         format: 1,
@@ -310,7 +385,13 @@ export class AgentRun {
         step: active.step,
         connectionId: active.connectionId,
         since: active.since,
-        channelVia: this.#channel?.via ?? null,
+        channelVia: this.#parts?.reports.via ?? null,
+        channel: this.#parts?.channels.facts ?? null,
+        channelProblem: this.#parts?.channels.problem ?? null,
+        sessions: this.#parts?.reach.sessions ?? 0,
+        reach: this.#local.reach.kind,
+        relay: relay === null ? null : { host: relay.host, port: relay.port, isValidated: relay.isValidated },
+        listen: this.#local.listen,
         servers: (policy?.servers ?? []).map(({ name, host, port }) => ({ name, host, port })),
         gateways: (policy?.gateways ?? []).map(({ name, fqdn, port, pins }) => ({ name, fqdn, port, pins })),
         inventorySentAt: this.#inventorySentAt,
@@ -323,35 +404,7 @@ export class AgentRun {
     }
   }
 
-  /** Waits for a random time in the range, or until `wake`; a wake that came before counts. */
   #sleep(range: { min: number; max: number }): Promise<void> {
-    if (this.#stop.signal.aborted || this.#isWoken) {
-      this.#isWoken = false;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#sleeper = undefined;
-        this.#isWoken = false;
-        resolve();
-      };
-      const timer = setTimeout(done, randomInt(range.min, range.max + 1));
-      this.#sleeper = done;
-    });
+    return this.#stop.signal.aborted ? Promise.resolve() : this.#sleeper.sleep(range);
   }
-
-  #wake(): void {
-    this.#isWoken = true;
-    this.#sleeper?.();
-  }
-}
-
-function certificateFacts(chainPem: string): AgentStatus["certificate"] {
-  const leaf = new X509Certificate(chainPem);
-  return { fingerprint: fingerprintOf(leaf), notAfter: new Date(leaf.validTo).toISOString() };
-}
-
-function runtimeName(): string {
-  return process.versions["bun"] === undefined ? `node ${process.versions.node}` : `bun ${process.versions["bun"]}`;
 }

@@ -1,9 +1,12 @@
 /** What `sallyport-agent status` shows. The running agent writes it to a file in its state directory; any program of this computer may read it there. */
+import { X509Certificate } from "node:crypto";
 import { z } from "zod";
 import { agentErrorCodes, agentErrors } from "../contract/error-codes.ts";
 import { fingerprint } from "../contract/fingerprint.ts";
 import { agentPath, connectionStep, connectionStepTitle } from "../contract/states.ts";
 import { readTextFile, writeFileWhole } from "./files.ts";
+import { fingerprintOf } from "./identity/pem.ts";
+import { authority } from "./path/connect.ts";
 
 export const agentStatus = z.strictObject({
   format: z.literal(1),
@@ -22,7 +25,16 @@ export const agentStatus = z.strictObject({
   step: connectionStep,
   connectionId: z.string().nullable(),
   since: z.iso.datetime(),
+  /** Where status reports go through when they have a connection of their own. */
   channelVia: z.string().nullable(),
+  /** The agent channel; null with a problem, or because none is wanted. */
+  channel: z.strictObject({ gatewayId: z.string(), gatewayName: z.string(), channelId: z.string(), openedAt: z.iso.datetime(), via: z.string().nullable(), isListening: z.boolean(), streams: z.number(), roundTripMs: z.number().nullable() }).nullable(),
+  channelProblem: z.strictObject({ code: z.enum(agentErrorCodes), detail: z.string() }).nullable(),
+  /** Sessions of reverse access that are open, and whether this computer's owner narrowed the list of services. */
+  sessions: z.number().int(),
+  reach: z.enum(["off", "all", "some"]),
+  relay: z.strictObject({ host: z.string(), port: z.number(), isValidated: z.boolean() }).nullable(),
+  listen: z.strictObject({ address: z.string().nullable(), port: z.number() }).nullable(),
   servers: z.array(z.strictObject({ name: z.string(), host: z.string(), port: z.number() })),
   gateways: z.array(z.strictObject({ name: z.string(), fqdn: z.string(), port: z.number(), pins: z.array(fingerprint) })),
   inventorySentAt: z.iso.datetime().nullable(),
@@ -61,7 +73,10 @@ export function statusText(read: StatusRead, now: Date): string {
     `  path          ${pathText(status)}`,
     `  step          ${status.step} (${connectionStepTitle[status.step]})`,
     ...(status.connectionId === null ? [] : [`  connection    ${status.connectionId}`]),
-    ...(status.channelVia === null ? [] : [`  status channel via ${status.channelVia}`]),
+    ...(status.relay === null ? [] : [`  relay         ${authority(status.relay.host, status.relay.port)}${status.relay.isValidated ? "" : " (CERTIFICATES NOT CHECKED: validation is off)"}`]),
+    ...(status.listen === null ? [] : [`  listening     ${authority(status.listen.address ?? "*", status.listen.port)}: this agent is dialled and dials nothing itself`]),
+    ...channelLines(status, now),
+    ...(status.channelVia === null ? [] : [`  reports via   ${status.channelVia}`]),
     `  policy        revision ${status.policyRevision}, ${status.gateways.length} gateway(s)`,
     ...status.gateways.map((gateway) => `                ${gateway.name} ${gateway.fqdn}:${gateway.port}`),
     `  inventory     ${status.inventorySentAt ?? "not sent yet"}`,
@@ -85,6 +100,17 @@ function headline(status: AgentStatus, now: Date): string {
     case "none":
       return status.isEnrolled ? `Cloud-enabled management: ${status.isCloudEnabled ? "on" : "off"}, not connected for ${duration} (${state})` : `Not enrolled yet (${state})`;
   }
+}
+
+function channelLines(status: AgentStatus, now: Date): string[] {
+  const { channel, channelProblem } = status;
+  const narrowed = { off: "; reverse access is off on this computer", some: "; services narrowed on this computer", all: "" }[status.reach];
+  if (channel !== null) {
+    const facts = [durationText(now.getTime() - new Date(channel.openedAt).getTime()), ...(channel.roundTripMs === null ? [] : [`${Math.round(channel.roundTripMs)} ms`]), ...(channel.via === null ? [] : [`via ${channel.via}`]), ...(status.sessions === 0 ? [] : [`${status.sessions} session(s)`])];
+    return [`  channel       open to ${channel.gatewayName} (${facts.join(", ")})${narrowed}`];
+  }
+  if (channelProblem === null) return [`  channel       none${status.gateways.length === 0 ? ", no gateway in the policy" : ""}${narrowed}`];
+  return [`  channel       none: ${channelProblem.code}: ${agentErrors[channelProblem.code].sentence} ${channelProblem.detail}`, `                ${agentErrors[channelProblem.code].cure}`];
 }
 
 function pathText(status: AgentStatus): string {
@@ -113,4 +139,13 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+export function certificateFacts(chainPem: string): AgentStatus["certificate"] {
+  const leaf = new X509Certificate(chainPem);
+  return { fingerprint: fingerprintOf(leaf), notAfter: new Date(leaf.validTo).toISOString() };
+}
+
+export function runtimeName(): string {
+  return process.versions["bun"] === undefined ? `node ${process.versions.node}` : `bun ${process.versions["bun"]}`;
 }

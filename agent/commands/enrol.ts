@@ -7,19 +7,21 @@ import { AgentError, asAgentError } from "../errors.ts";
 import { makePrivateDir } from "../files.ts";
 import { completeEnrolment, type EnrolmentSource, initialPolicy, prepareEnrolment, readToken } from "../identity/enrol.ts";
 import { IdentityStore } from "../identity/store.ts";
+import { localSettings, relayUse, storeRelay } from "../local-settings.ts";
 import { AgentLog } from "../log.ts";
 import { PolicyStore } from "../policy-store.ts";
 
 const deadlineMs = 45_000;
 const tokenBytesMax = 8_192;
 
-export type EnrolOptions = { bundle: string | undefined; tokenFile: string | undefined; isWaiting: boolean };
+export type EnrolOptions = { bundle: string | undefined; tokenFile: string | undefined; isWaiting: boolean; relay: string | undefined; relayValidation: string | undefined };
 
 /** Exit code 0: enrolled; 3: stored, not enrolled yet. */
 export async function enrol(config: AgentConfig, options: EnrolOptions): Promise<number> {
   if ((options.bundle === undefined) === (options.tokenFile === undefined)) throw new TypeError("give either --bundle FILE or --token-file FILE");
   const source = options.bundle === undefined ? tokenSource(options.tokenFile ?? "-") : await bundleSource(options.bundle);
   makePrivateDir(config.stateDir);
+  storeRelay(config.stateDir, { relay: options.relay, validation: options.relayValidation });
   const store = new IdentityStore(config.stateDir);
   refuseOtherOrganisation(store, source);
   const pending = prepareEnrolment(store, source);
@@ -30,7 +32,7 @@ export async function enrol(config: AgentConfig, options: EnrolOptions): Promise
 async function finish(config: AgentConfig, store: IdentityStore, pending: ReturnType<typeof prepareEnrolment>): Promise<number> {
   const log = new AgentLog(config.logFile);
   try {
-    const identity = await completeEnrolment(store, pending, { log, deadlineMs, signal: AbortSignal.timeout(deadlineMs + 5_000) });
+    const identity = await completeEnrolment(store, pending, { log, deadlineMs, signal: AbortSignal.timeout(deadlineMs + 5_000), relay: relayUse(pending.policy, localSettings(config)) });
     const policies = new PolicyStore(config.stateDir);
     const stored = policies.load();
     if (pending.policy !== null || stored?.policy.organisationId !== identity.organisationId) policies.save({ policy: initialPolicy(pending), etag: null });

@@ -9,9 +9,10 @@ import { AgentError } from "../errors.ts";
 import { hostname } from "../inventory.ts";
 import type { AgentLog } from "../log.ts";
 import { errorCodeOf, PathKeeper } from "../path/keeper.ts";
-import type { Trust } from "../path/route.ts";
+import type { RelayUse, Trust } from "../path/route.ts";
 import { platform } from "../platform/current.ts";
 import { agentVersion } from "../version.ts";
+import { barePolicy } from "../policy-store.ts";
 import { makeCsr, makeKey } from "./csr.ts";
 import { findRoot } from "./first-contact.ts";
 import { certificatesOf, fingerprintOf, pemList } from "./pem.ts";
@@ -29,16 +30,19 @@ export function prepareEnrolment(store: IdentityStore, source: EnrolmentSource):
   return pending;
 }
 
+/** `relay`: what stands between here and every address (S4-21); the token and its CA prove the other end all the same. */
+export type EnrolmentOptions = { log: AgentLog; deadlineMs: number; signal: AbortSignal; relay: RelayUse | null };
+
 /** Asks until `deadlineMs` has passed. Returns the identity, stored as `next`. Throws AgentError; `enrolment-refused` is final, the rest may be tried again. */
-export async function completeEnrolment(store: IdentityStore, pending: PendingEnrolment, options: { log: AgentLog; deadlineMs: number; signal: AbortSignal }): Promise<StoredIdentity> {
+export async function completeEnrolment(store: IdentityStore, pending: PendingEnrolment, options: EnrolmentOptions): Promise<StoredIdentity> {
   const token = readToken(pending.token);
-  const caPem = pending.caPem ?? (await findRoot({ ...token, signal: options.signal }));
+  const caPem = pending.caPem ?? (await findRoot({ ...token, signal: options.signal, relay: options.relay }));
   if (pending.caPem === null) store.savePending({ ...pending, caPem });
   demandRoot(caPem, token);
   const previous = store.load("current");
   const proof = previous?.organisationId === token.organisationId ? previous : undefined;
   const policy = initialPolicy(pending);
-  const keeper = new PathKeeper({ policy: () => policy, trust: () => trustFor(pending, proof, caPem), log: options.log, instance: null, isProofNeeded: false });
+  const keeper = new PathKeeper({ policy: () => policy, trust: () => ({ ...trustFor(pending, proof, caPem), relay: options.relay }), log: options.log, instance: null, isProofNeeded: false });
   const stop = () => keeper.close();
   options.signal.addEventListener("abort", stop, { once: true });
   keeper.start();
@@ -70,7 +74,7 @@ function demandRoot(caPem: string, token: TokenContent): void {
 }
 
 /** Re-enrolment shows the identity it replaces; a first enrolment the bundle's, or none. */
-function trustFor(pending: PendingEnrolment, proof: StoredIdentity | undefined, caPem: string): Trust {
+function trustFor(pending: PendingEnrolment, proof: StoredIdentity | undefined, caPem: string): Omit<Trust, "relay"> {
   const own = proof ? { chainPem: proof.chainPem, keyPem: proof.keyPem } : null;
   return { credentials: own ?? pending.bootstrap, ca: pemList(caPem) };
 }
@@ -78,9 +82,8 @@ function trustFor(pending: PendingEnrolment, proof: StoredIdentity | undefined, 
 /** What the agent works with until its own policy has come down: the bundle's, or no more than the address in the token. */
 export function initialPolicy(pending: PendingEnrolment): AgentPolicy {
   if (pending.policy !== null) return pending.policy;
-  const token = readToken(pending.token);
-  const server = { id: token.organisationId, name: "agent site", kind: "management" as const, host: token.host, port: token.port, isAgentSite: true };
-  return { format: 1, revision: 0, agentId: null, organisationId: token.organisationId, organisationName: "", isCloudEnabled: false, servers: [server], gateways: [], requestProxy: null, channelProxy: null, reportEverySeconds: 30, inventoryEverySeconds: 3_600, consoleKeys: { signing: [], encryption: [] }, reach: { services: [], scripts: [] }, hasChannel: true, relay: null };
+  const { organisationId, host, port } = readToken(pending.token);
+  return barePolicy(organisationId, { name: "agent site", host, port });
 }
 
 function refused(status: number, body: Buffer): AgentError {

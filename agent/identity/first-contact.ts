@@ -5,14 +5,15 @@
 import type tls from "node:tls";
 import { AgentError } from "../errors.ts";
 import { handshake } from "../path/handshake.ts";
-import { dialTcp } from "../path/tcp.ts";
+import { dialBehind } from "../path/tcp.ts";
 import { fingerprintOf } from "./pem.ts";
 
-export type FirstContact = { host: string; port: number; caFingerprint: string; signal: AbortSignal };
+/** `relay`: where to connect instead; the name that is asked for stays the agent site's. */
+export type FirstContact = { host: string; port: number; caFingerprint: string; signal: AbortSignal; relay: { host: string; port: number } | null };
 
-/** The organisation's root certificate in PEM. Throws `lan-unreachable` or `server-untrusted`. */
+/** The organisation's root certificate in PEM. Throws `lan-unreachable`, `relay-unreachable` or `server-untrusted`. */
 export async function findRoot(contact: FirstContact): Promise<string> {
-  const raw = await dialTcp({ host: contact.host, port: contact.port, timeoutMs: 5_000, signal: contact.signal, failure: { unresolved: "lan-unreachable", unreachable: "lan-unreachable" } });
+  const raw = await dialBehind(contact.relay, { host: contact.host, port: contact.port, timeoutMs: 5_000, signal: contact.signal, failure: { unresolved: "lan-unreachable", unreachable: "lan-unreachable" } });
   const failed = (cause: unknown) => new AgentError("server-untrusted", `${contact.host} port ${contact.port} did not speak TLS (${cause instanceof Error ? cause.message : "closed"}).`, cause);
   const socket = await handshake({ over: raw, servername: /^[\d.]+$|:/.test(contact.host) ? undefined : contact.host, credentials: null, timeoutMs: 5_000, signal: contact.signal, verify: null }).catch((cause: unknown) => {
     throw failed(cause);

@@ -26,6 +26,7 @@ export function remoteRoutes(policy: AgentPolicy): Route[] {
 /** True when the policy still lists this way, with the same pins: otherwise an open connection over it has to end. */
 export function isRouteInPolicy(route: Route, policy: AgentPolicy): boolean {
   if (route.kind === "lan") return true;
+  if (route.kind === "channel") return policy.hasChannel && policy.gateways.some((gateway) => gateway.id === route.channel.gatewayId);
   return remoteRoutes(policy).some((candidate) => JSON.stringify(candidate) === JSON.stringify(route));
 }
 

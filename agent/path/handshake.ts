@@ -13,6 +13,8 @@ export type Handshake = {
   signal: AbortSignal;
   /** Verified against these and this name; null: the caller verifies the leaf by its pin. */
   verify: { ca: string[]; host: string } | null;
+  /** Application protocol to ask for; `http/1.1` unless given. */
+  alpn?: string;
 };
 
 /** Same list as the servers': ECDHE with AEAD, TLS 1.2 and 1.3 (H11). */
@@ -26,7 +28,7 @@ export function handshake(request: Handshake): Promise<tls.TLSSocket> {
       socket: request.over,
       minVersion: "TLSv1.2",
       ciphers,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: [request.alpn ?? "http/1.1"],
       rejectUnauthorized: verify !== null,
       ...(request.servername === undefined ? {} : { servername: request.servername }),
       ...(verify === null ? {} : { ca: verify.ca, checkServerIdentity: (_name: string, certificate: tls.PeerCertificate) => tls.checkServerIdentity(verify.host, certificate) }),

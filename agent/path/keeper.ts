@@ -17,7 +17,7 @@ import { agentSiteTargets, isRouteInPolicy, isTargetInPolicy, remoteRoutes } fro
 import { authority } from "./connect.ts";
 import { HttpConnection, type HttpRequest, type HttpResponse } from "./http.ts";
 import { openSession, pathOf, type Progress, progressOf, type Route, routeName, type Target, type Trust } from "./route.ts";
-import { dialTcp } from "./tcp.ts";
+import { dialBehind } from "./tcp.ts";
 
 export type ActivePath = { path: AgentPath; step: ConnectionStep; connectionId: string | null; since: string; error: { code: AgentErrorCode; detail: string } | null };
 
@@ -30,6 +30,10 @@ export type KeeperOptions = {
   /** Whether a way counts only when the server accepts our certificate on it. False while enrolling: there is none yet. */
   isProofNeeded: boolean;
   onChange?: (active: ActivePath) => void;
+  /** The agent channel as a way, when there is one: the only way of an agent that listens, the last of one that dials. */
+  channelRoute?: () => Route | undefined;
+  /** The agent is dialled and dials nothing itself (X4-01). */
+  isListening?: boolean;
   /** The server refused this certificate with this code; true when another one is in use now and the way is worth another try. */
   onRefused?: (code: string, chainPem: string | null) => boolean;
 };
@@ -203,7 +207,7 @@ export class PathKeeper {
     const link = this.#link;
     if (link?.route.kind === "lan") return this.#checkLan(link);
     if (!link && Date.now() < this.#refusedUntil) return;
-    if (await this.#tryLan()) return;
+    if (this.#options.isListening !== true && (await this.#tryLan())) return;
     if (this.#link) return this.#checkRemote(this.#link);
     if (Date.now() >= this.#nextRoundAt) await this.#tryRemote();
   }
@@ -229,7 +233,7 @@ export class PathKeeper {
   }
 
   async #tryRemote(): Promise<void> {
-    for (const route of remoteRoutes(this.#options.policy())) {
+    for (const route of this.#routes()) {
       if (this.#stop.signal.aborted) return;
       try {
         this.#adopt(await this.#open(route, agentSiteTargets(this.#options.policy())[0], this.#stop.signal));
@@ -240,6 +244,11 @@ export class PathKeeper {
     }
     this.#nextRoundAt = Date.now() + randomInt(Math.floor(this.#pause / 2), this.#pause);
     this.#pause = Math.min(pauseMs.max, this.#pause * 2);
+  }
+
+  #routes(): Route[] {
+    const channel = this.#options.channelRoute?.();
+    return [...(this.#options.isListening === true ? [] : remoteRoutes(this.#options.policy())), ...(channel ? [channel] : [])];
   }
 
   async #open(route: Route, target: Target, signal: AbortSignal): Promise<Link> {
@@ -283,7 +292,7 @@ export class PathKeeper {
     if (await settlesWithin(answered, probeAnswerMs)) return;
     // Slow, or cut? A server that still takes connections is only slow.
     try {
-      const socket = await dialTcp({ ...link.target, timeoutMs: probeConfirmMs, signal: this.#stop.signal, failure: { unresolved: "lan-unreachable", unreachable: "lan-unreachable" } });
+      const socket = await dialBehind(link.trust.relay, { ...link.target, timeoutMs: probeConfirmMs, signal: this.#stop.signal, failure: { unresolved: "lan-unreachable", unreachable: "lan-unreachable" } });
       socket.destroy();
     } catch (error) {
       link.http.destroy(new Error(`the LAN is gone (${messageOf(error)})`));

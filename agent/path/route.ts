@@ -11,17 +11,23 @@ import { AgentError, asAgentError } from "../errors.ts";
 import { fingerprintOf } from "../identity/pem.ts";
 import { authority, type ConnectAnswer, sendConnect } from "./connect.ts";
 import { type Credentials, handshake } from "./handshake.ts";
-import { dialTcp } from "./tcp.ts";
+import { dialBehind } from "./tcp.ts";
 
 export type HttpProxy = { host: string; port: number };
 export type PolicyGateway = AgentPolicy["gateways"][number];
 export type Target = { host: string; port: number };
 
-/** `via`: a proxy in front of the gateway, for the long-lived channel only (S0-30, S0-32). */
-export type Route = { kind: "lan" } | { kind: "proxy"; proxy: HttpProxy } | { kind: "gateway"; gateway: PolicyGateway; via: HttpProxy | null };
+/** An agent channel as a way: `connect` streams on it lead to the servers of its gateway. */
+export type ChannelWay = { gatewayId: string; gatewayName: string; channelId: string; openTo(target: Target, options: { timeoutMs: number; signal: AbortSignal }): Promise<Duplex> };
 
-/** Who we are towards gateways and servers, and whose certificates we believe. */
-export type Trust = { credentials: Credentials | null; ca: string[] };
+/** `via`: a proxy in front of the gateway, for the long-lived connections only (S0-30, S0-32). */
+export type Route = { kind: "lan" } | { kind: "proxy"; proxy: HttpProxy } | { kind: "gateway"; gateway: PolicyGateway; via: HttpProxy | null } | { kind: "channel"; channel: ChannelWay };
+
+/** The relay that is dialled instead of every other address; names and pins stay those of what stands behind it (S4-21). `isValidated` false: pins are not compared (S4-37). */
+export type RelayUse = { host: string; port: number; isValidated: boolean };
+
+/** Who we are towards gateways and servers, whose certificates we believe, and the relay between us and them. */
+export type Trust = { credentials: Credentials | null; ca: string[]; relay: RelayUse | null };
 
 export type Progress = { step: ConnectionStep; connectionId: string | null };
 
@@ -38,15 +44,26 @@ export type OpenRoute = { socket: Duplex; progress: Progress };
 /** A verified TLS session with the target. */
 export type Session = { socket: tls.TLSSocket; progress: Progress };
 
-const deadlines = { tcpMs: 4_000, lanTcpMs: 1_500, tlsMs: 6_000, lanTlsMs: 2_500, connectMs: 10_000 };
+/** Milliseconds. */
+export const deadlines = { tcpMs: 4_000, lanTcpMs: 1_500, tlsMs: 6_000, lanTlsMs: 2_500, connectMs: 10_000 };
 
 export function routeName(route: Route): string {
-  return route.kind === "lan" ? "LAN" : route.kind === "proxy" ? `proxy ${authority(route.proxy.host, route.proxy.port)}` : route.gateway.name;
+  switch (route.kind) {
+    case "lan":
+      return "LAN";
+    case "proxy":
+      return `proxy ${authority(route.proxy.host, route.proxy.port)}`;
+    case "gateway":
+      return route.gateway.name;
+    case "channel":
+      return `channel to ${route.channel.gatewayName}`;
+  }
 }
 
 export function pathOf(route: Route): AgentPath {
   if (route.kind === "lan") return { kind: "lan" };
   if (route.kind === "proxy") return { kind: "proxy", address: authority(route.proxy.host, route.proxy.port) };
+  if (route.kind === "channel") return { kind: "gateway", gatewayId: route.channel.gatewayId, name: route.channel.gatewayName };
   return { kind: "gateway", gatewayId: route.gateway.id, name: route.gateway.name };
 }
 
@@ -59,6 +76,8 @@ export async function openRoute(route: Route, target: Target, options: OpenOptio
       return openProxy(route.proxy, target, options);
     case "gateway":
       return openGateway(route.gateway, route.via, target, options);
+    case "channel":
+      return openOnChannel(route.channel, target, options);
   }
 }
 
@@ -105,32 +124,56 @@ async function openProxy(proxy: HttpProxy, target: Target, options: OpenOptions)
 
 async function openGateway(gateway: PolicyGateway, via: HttpProxy | null, target: Target, options: OpenOptions): Promise<OpenRoute> {
   const progress: Progress = { step: "idle", connectionId: null };
-  const place = { host: gateway.fqdn, port: gateway.port };
-  const raw = via === null ? await dial(place, { unresolved: "gateway-unresolved", unreachable: "gateway-unreachable" }, deadlines.tcpMs, progress, options) : await throughProxy(via, place, progress, options);
-  const outer = await outerHandshake(raw, gateway, progress, options);
+  const raw = await reachGateway(gateway, via, progress, options);
+  const outer = await outerHandshake({ over: raw, gateways: [gateway], alpn: "http/1.1" }, progress, options);
   const answer = await askForTarget(outer, gateway, target, progress, options);
   progress.connectionId = answer.connectionId;
   advance(progress, "proxying", options);
   return { socket: outer, progress };
 }
 
-async function outerHandshake(raw: Duplex, gateway: PolicyGateway, progress: Progress, options: OpenOptions): Promise<tls.TLSSocket> {
+async function openOnChannel(channel: ChannelWay, target: Target, options: OpenOptions): Promise<OpenRoute> {
+  const progress: Progress = { step: "outer-chain-ok", connectionId: channel.channelId };
+  try {
+    const socket = await channel.openTo(target, { timeoutMs: deadlines.connectMs * (options.patience ?? 1), signal: options.signal });
+    advance(progress, "proxying", options);
+    return { socket, progress };
+  } catch (error) {
+    throw withProgress(asAgentError(error, "gateway-refused"), progress);
+  }
+}
+
+/** TCP to the gateway: directly, through the proxy in front of it, or to the relay that stands for it. */
+export async function reachGateway(gateway: PolicyGateway, via: HttpProxy | null, progress: Progress, options: OpenOptions): Promise<Duplex> {
+  const place = { host: gateway.fqdn, port: gateway.port };
+  if (via !== null && options.trust.relay === null) return throughProxy(via, place, progress, options);
+  return dial(place, { unresolved: "gateway-unresolved", unreachable: "gateway-unreachable" }, deadlines.tcpMs, progress, options);
+}
+
+/** What to shake hands over. More than one gateway: we were dialled, and the certificate tells by which of them. */
+export type OuterHandshake = { over: Duplex; gateways: readonly PolicyGateway[]; alpn: string };
+
+/** The outer TLS; resolves only when the leaf is pinned for one of the gateways (S1-53), or when this computer's owner turned that check off for its relay (S4-37). */
+export async function outerHandshake(request: OuterHandshake, progress: Progress, options: OpenOptions): Promise<tls.TLSSocket> {
+  const { over, gateways, alpn } = request;
+  const name = gateways.map((gateway) => `${gateway.name} (${authority(gateway.fqdn, gateway.port)})`).join(" or ").slice(0, 200);
   advance(progress, "outer-tls", options);
   let outer: tls.TLSSocket;
   try {
-    outer = await handshake({ over: raw, servername: gateway.fqdn, credentials: options.trust.credentials, timeoutMs: deadlines.tlsMs * (options.patience ?? 1), signal: options.signal, verify: null });
+    outer = await handshake({ over, servername: gateways[0]?.fqdn, credentials: options.trust.credentials, timeoutMs: deadlines.tlsMs * (options.patience ?? 1), signal: options.signal, verify: null, alpn });
   } catch (cause) {
-    throw withProgress(new AgentError("gateway-tls", `TLS with ${gateway.name} (${authority(gateway.fqdn, gateway.port)}) failed: ${messageOf(cause)}.`, cause), progress);
+    throw withProgress(new AgentError("gateway-tls", `TLS with ${name} failed: ${messageOf(cause)}.`, cause), progress);
   }
   const presented = leafFingerprint(outer);
-  if (presented !== undefined && gateway.pins.includes(presented)) return outer;
+  const pins = gateways.flatMap((gateway) => gateway.pins);
+  if ((presented !== undefined && pins.includes(presented)) || options.trust.relay?.isValidated === false) return outer;
   outer.destroy();
-  raw.destroy();
-  throw withProgress(new AgentError("pin-mismatch", `${authority(gateway.fqdn, gateway.port)} presented ${presented ?? "no certificate"}; pinned: ${gateway.pins.join(", ")}.`), progress);
+  over.destroy();
+  throw withProgress(new AgentError("pin-mismatch", `${name} presented ${presented ?? "no certificate"}; pinned: ${pins.join(", ")}.`), progress);
 }
 
 /** SHA-256 of the leaf's DER. */
-function leafFingerprint(socket: tls.TLSSocket): string | undefined {
+export function leafFingerprint(socket: tls.TLSSocket): string | undefined {
   const leaf = socket.getPeerCertificate();
   return Buffer.isBuffer(leaf.raw) ? fingerprintOf(leaf.raw) : undefined;
 }
@@ -167,7 +210,7 @@ async function throughProxy(proxy: HttpProxy, target: Target, progress: Progress
 async function dial(place: Target, failure: { unresolved: AgentError["code"]; unreachable: AgentError["code"] }, timeoutMs: number, progress: Progress, options: OpenOptions): Promise<net.Socket> {
   advance(progress, "idle", options);
   try {
-    const socket = await dialTcp({ ...place, timeoutMs: timeoutMs * (options.patience ?? 1), signal: options.signal, failure });
+    const socket = await dialBehind(options.trust.relay, { ...place, timeoutMs: timeoutMs * (options.patience ?? 1), signal: options.signal, failure });
     advance(progress, "tcp", options);
     return socket;
   } catch (error) {

@@ -28,6 +28,12 @@ export async function dialTcp(dial: TcpDial): Promise<net.Socket> {
   throw new AgentError(dial.failure.unreachable, `No TCP connection to ${dial.host} port ${dial.port} (${last instanceof Error ? last.message : "deadline"}).`, last);
 }
 
+/** The same with the relay's address in place of the target's, when there is a relay (S4-21): nothing else changes. Throws `relay-unreachable`. */
+export function dialBehind(relay: { host: string; port: number } | null, dial: TcpDial): Promise<net.Socket> {
+  if (relay === null) return dialTcp(dial);
+  return dialTcp({ ...dial, host: relay.host, port: relay.port, failure: { unresolved: "relay-unreachable", unreachable: "relay-unreachable" } });
+}
+
 async function resolve(dial: TcpDial, deadline: number): Promise<string[]> {
   const host = dial.host.replace(/^\[(.*)\]$/, "$1");
   if (net.isIP(host) !== 0) return [host];

@@ -1,0 +1,29 @@
+/** What tasks and other parts may ask of the running agent, so that they need not know how it keeps its ways and its identity. */
+import type { z } from "zod";
+import type { AgentPolicy, agentStatusReply } from "../contract/agent-site.ts";
+import type { AgentConfig } from "./config.ts";
+import type { StoredIdentity } from "./identity/store.ts";
+import type { AgentLog } from "./log.ts";
+import type { HttpRequest, HttpResponse } from "./path/http.ts";
+
+export type AgentWork = {
+  readonly config: AgentConfig;
+  readonly log: AgentLog;
+  /** Undefined before enrolment. */
+  identity(): StoredIdentity | undefined;
+  policy(): AgentPolicy;
+  /** The management server's clock as far as it is known, ms since 1970. */
+  now(): number;
+  /** A request to the agent site on whatever way there is; repeated until it is answered. Rejects when the answer's status is 400 or above. */
+  ask(request: HttpRequest): Promise<HttpResponse>;
+  refreshPolicy(): Promise<void>;
+  sendInventory(): Promise<void>;
+  /** Changes over to an identity that was just stored as `next`. */
+  takeNewIdentity(): void;
+  /** Ends the agent in order; what started it starts it again. */
+  stop(): void;
+  /** Called when a gateway says that commands wait. */
+  readonly onWake: (() => void)[];
+  /** Called with each answer to a status report. */
+  readonly onReply: ((reply: z.infer<typeof agentStatusReply>) => void)[];
+};
