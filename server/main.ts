@@ -13,6 +13,7 @@ import { startNext } from "./next.ts";
 import { StartProblem, startProblemOf } from "./start-problem.ts";
 import { bootstrap, renewServingCertificates } from "./services/organisation/bootstrap.ts";
 import { masterKey } from "./services/seal.ts";
+import { startTaskClock } from "./services/task-batch/advance.ts";
 import { readiness } from "./readiness.ts";
 import { migrationProblem } from "./migrations.ts";
 import { onStopRequest } from "./stop-request.ts";
@@ -42,6 +43,7 @@ async function start(): Promise<void> {
   parts.push({ name: "agent site", close: () => agentSite.close() });
   const control = await startControl();
   parts.push({ name: "control channel", close: () => control.close() });
+  parts.push({ name: "tasks", ...startTaskClock(database) });
   isStarted = true;
   log.info({ url: settings.consoleUrl }, "the console is ready");
 }

@@ -19,6 +19,7 @@ import { recordLogs } from "../services/agent/record-logs.ts";
 import { recordStatus } from "../services/agent/record-status.ts";
 import type { Caller } from "../services/caller.ts";
 import { readJson, sendEmpty, sendError, sendJson, sendNothingHere } from "./answer.ts";
+import { commandRoutes } from "./command-routes.ts";
 import { limits } from "./limits.ts";
 import { type Connection, connectionOf, identifyPeer, type Peer } from "./peer.ts";
 import type { RefusalLedger } from "./refusals.ts";
@@ -32,7 +33,7 @@ export type SiteContext = {
 
 type AgentPeer = Extract<Peer, { kind: "agent" }>;
 type Exchange = { request: IncomingMessage; response: ServerResponse; connection: Connection; requestId: string; context: SiteContext };
-type AgentExchange = Exchange & { peer: AgentPeer; caller: Caller };
+export type AgentExchange = Exchange & { peer: AgentPeer; caller: Caller };
 
 /** Everything an agent can do with its own certificate. */
 const agentRoutes: Record<string, (exchange: AgentExchange) => Promise<void>> = {
@@ -40,6 +41,7 @@ const agentRoutes: Record<string, (exchange: AgentExchange) => Promise<void>> = 
   "PUT /v1/inventory": takeInventory,
   "POST /v1/status": takeStatus,
   "POST /v1/logs": takeLogs,
+  ...commandRoutes,
   "GET /v1/time": async ({ response }) => sendJson(response, 200, { now: new Date().toISOString() }),
   "GET /healthz": async ({ response }) => sendJson(response, 200, { status: "ok" }),
   "GET /readyz": sendReadiness,

@@ -52,7 +52,7 @@ async function tablesOf(organisationId: string): Promise<string> {
   const client = db();
   const parts = await Promise.all([
     client.site.findMany(where), client.server.findMany(where), client.gateway.findMany(where), client.agentGroup.findMany({ ...where, include: { members: true } }), client.agent.findMany({ ...where, include: { groups: true } }),
-    client.policy.findMany({ ...where, include: { gateways: true, groups: true } }), client.pool.findMany({ ...where, include: { members: true } }), client.virtualService.findMany({ ...where, include: { gateways: true, certificates: true } }), client.certificate.findMany(where), client.bundle.findMany(where), client.membership.findMany(where), client.invite.findMany(where),
+    client.task.findMany(where), client.taskBatch.findMany(where), client.policy.findMany({ ...where, include: { gateways: true, groups: true } }), client.pool.findMany({ ...where, include: { members: true } }), client.virtualService.findMany({ ...where, include: { gateways: true, certificates: true } }), client.certificate.findMany(where), client.bundle.findMany(where), client.membership.findMany(where), client.invite.findMany(where),
     client.apiKey.findMany(where), client.accessEntry.findMany(where), client.enrolmentToken.findMany(where), client.downloadLink.findMany(where), client.auditEvent.findMany(where), client.organisation.findMany({ where: { id: organisationId } }),
     client.session.findMany({ where: { id: foreignIds.session } }),
   ]);

@@ -6,7 +6,7 @@ import { makeAgent, makeGateway, makeGroup, makePolicy, type Organisation } from
 /** In every name, text and address of the other organisation's objects; no answer may contain it. */
 export const marker = "foreign-marker";
 
-export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; pool: string; member: string; service: string; user: string; invite: string; apiKey: string; session: string; organisation: string };
+export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; pool: string; member: string; service: string; user: string; invite: string; apiKey: string; session: string; organisation: string; task: string; taskBatch: string };
 
 /** Makes the objects and returns their ids. */
 export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
@@ -20,7 +20,7 @@ export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
   const people = await makePeople(organisation.id);
   const services = await makeServices(organisation, gateway);
   await makeActivity(organisation.id, { gateway, agent, server });
-  return { ...services, site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
+  return { ...services, ...(await makeTasks(organisation.id, agent)), site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
 }
 
 /** A service with its pool, and what gateways say of them. */
@@ -35,6 +35,15 @@ async function makeServices(organisation: Organisation, gateway: string): Promis
   await db().memberHealthEvent.create({ data: { poolId: detail.pool.id, memberId: member, gatewayId: gateway, at, before: "up", state: "down", cause: marker } });
   await db().serviceLoad.create({ data: { gatewayId: gateway, serviceId: service, at, load } });
   return { service, pool: detail.pool.id, member };
+}
+
+/** A task that an agent has, and one that waits in a batch. */
+async function makeTasks(organisationId: string, agentId: string): Promise<Pick<Ids, "task" | "taskBatch">> {
+  const made = { organisationId, kind: "run-script", order: { kind: "run-script", script: marker, user: "agent", timeoutSeconds: 300, outputMaxBytes: 1_000_000 }, createdById: "somebody", createdByName: marker };
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  const task = await db().task.create({ data: { ...made, agentId, expiresAt, state: "running", output: marker, message: marker } });
+  const batch = await db().taskBatch.create({ data: { ...made, name: `${marker} batch`, groupIds: [], concurrency: 1, haltAtFailurePercent: 50, expiresInMinutes: 60, total: 1, tasks: { create: { ...made, agentId, expiresAt } } } });
+  return { task: task.id, taskBatch: batch.id };
 }
 
 async function makePeople(organisationId: string): Promise<Pick<Ids, "user" | "invite" | "apiKey" | "session">> {
@@ -66,7 +75,7 @@ async function makeActivity(organisationId: string, ids: { gateway: string; agen
 
 /** Ids that exist nowhere, in the same forms. */
 export function missingIds(): Ids {
-  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "pool", "member", "service", "invite", "apiKey", "organisation"] as const;
+  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "pool", "member", "service", "invite", "apiKey", "organisation", "task", "taskBatch"] as const;
   const ids = Object.fromEntries(names.map((name) => [name, randomUUID()])) as Omit<Ids, "user" | "session">;
   return { ...ids, user: `user-${randomUUID()}`, session: `session-${randomUUID()}` };
 }
