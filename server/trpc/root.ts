@@ -15,6 +15,7 @@ import { poolRouter } from "./routers/pool.ts";
 import { reachRequestRouter, reachRuleRouter, reachSessionRouter } from "./routers/reach.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
+import { taskBatchRouter, taskRouter } from "./routers/task.ts";
 import { userRouter } from "./routers/user.ts";
 import { virtualServiceRouter } from "./routers/virtual-service.ts";
 
@@ -30,6 +31,8 @@ export const appRouter = router({
   reachRule: reachRuleRouter,
   reachRequest: reachRequestRouter,
   reachSession: reachSessionRouter,
+  task: taskRouter,
+  taskBatch: taskBatchRouter,
   certificate: certificateRouter,
   bundle: bundleRouter,
   user: userRouter,
