@@ -89,3 +89,4 @@ export type ForwardHead = z.infer<typeof forwardHead>;
 export const peerAlpn = "sallyport-peer/1";
 /** Another gateway's inside listener. */
 export const gatewayPeer = z.strictObject({ gatewayId: z.uuid(), name: z.string().max(80), host, port });
+export type GatewayPeer = z.infer<typeof gatewayPeer>;

@@ -200,6 +200,7 @@ function waitingView(why: string): AdminView {
     counters: { connections: 0, handshakesResumed: 0, tunnelsOpened: 0, loopDelayMaxMs: 0, accessEntries: 0 },
     services: [],
     members: [],
+    reach: { listener: null, connections: 0, sessions: 0, sessionsOpened: 0, bytesUp: 0, bytesDown: 0, refused: {} },
   };
 }
 

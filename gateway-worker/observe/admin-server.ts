@@ -5,6 +5,8 @@ import { Gauge, Registry } from "prom-client";
 import type { GatewayStatus } from "../../contract/control.ts";
 import type { MemberHealthState } from "../../contract/health-check.ts";
 import type { ServiceLoad } from "../../contract/virtual-service.ts";
+import type { ReachView } from "../reach/reach.ts";
+import { registerReachMetrics } from "./reach-metrics.ts";
 import { registerServiceMetrics } from "./service-metrics.ts";
 
 export type ServiceView = Omit<ServiceLoad, "members"> & { name: string; address: string; port: number };
@@ -30,6 +32,8 @@ export type AdminView = {
   services: ServiceView[];
   /** Members of their pools; `service` and `member` are the names that people gave. */
   members: MemberView[];
+  /** The inside listener and its sessions of reverse access. */
+  reach: ReachView;
 };
 
 export class AdminServer {
@@ -44,6 +48,7 @@ export class AdminServer {
     this.#latest = view();
     registerMetrics(this.#registry, () => this.#latest);
     registerServiceMetrics(this.#registry, () => this.#latest);
+    registerReachMetrics(this.#registry, () => this.#latest.reach);
     this.#server = http.createServer({ maxHeaderSize: 8_192, requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 1_000 }, (request, response) => {
       this.#answer(request.method ?? "", request.url ?? "", response).catch(() => response.destroy());
     });
@@ -97,6 +102,7 @@ function registerMetrics(registry: Registry, view: () => AdminView): void {
   gauge("access_version", "access version in force", (now) => now.status.accessVersion);
   gauge("access_entries", "agents and bundles known", (now) => now.counters.accessEntries);
   gauge("tunnels", "open tunnels", (now) => now.status.tunnels);
+  gauge("channels", "open agent channels", (now) => now.status.channels);
   gauge("connections", "open connections", (now) => now.counters.connections);
   gauge("bytes_up_total", "bytes from clients to servers", (now) => now.status.bytesUp);
   gauge("bytes_down_total", "bytes from servers to clients", (now) => now.status.bytesDown);

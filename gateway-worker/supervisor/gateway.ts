@@ -10,6 +10,7 @@ import { type GatewayConfig, gatewayVersion } from "../config.ts";
 import type { ListenerCertificatePem } from "../engine-messages.ts";
 import { explain } from "../errors.ts";
 import type { AdminView } from "../observe/admin-server.ts";
+import { Reach } from "../reach/reach.ts";
 import { AccessTable } from "./control/access.ts";
 import { type ChannelState, ControlChannel } from "./control/channel.ts";
 import { Reporter } from "./control/report.ts";
@@ -39,7 +40,8 @@ export class Gateway {
   readonly #certificates: ListenerCertificates;
   readonly #access: AccessTable;
   readonly #reporter: Reporter;
-  readonly #reach: ReachRunner;
+  readonly #serverReach: ReachRunner;
+  readonly #reach: Reach;
   readonly #services: ServiceWatch;
   readonly #channel: ControlChannel;
   readonly #open = new OpenTunnels();
@@ -62,10 +64,10 @@ export class Gateway {
     this.#certificates = new ListenerCertificates(config.stateDir);
     this.#access = new AccessTable(config.stateDir, identity.organisationId);
     this.#services = new ServiceWatch({ stateDir: config.stateDir, engines: () => this.#engines, onHealth: () => this.#reporter.healthChanged(), onLog: (line) => log.write(line) });
-    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null), health: () => this.#services.health(), services: () => this.#engines.loads(), channels: () => this.#engines.channels.open() });
+    this.#reporter = new Reporter({ stateDir: config.stateDir, status: () => (this.#snapshot ? this.status() : null), health: () => this.#services.health(), services: () => this.#engines.loads(), channels: () => this.#engines.channels.open(), sessions: () => this.#reach.ledger.reports() });
     // A refusal's line stays here: the console gets the refusal itself.
     log.listen((line) => { if (!isRefusalLine(line)) this.#reporter.addLog(line); });
-    this.#reach = new ReachRunner(() => this.#engines.refresh());
+    this.#serverReach = new ReachRunner(() => this.#engines.refresh());
     this.#engines = new EngineGroup({
       runtime: config.runtime,
       count: config.engines,
@@ -92,6 +94,20 @@ export class Gateway {
       onFeed: (engine) => this.#services.feed(engine),
       onServices: (engine, report) => this.#services.reported(engine, report),
       onStatus: () => {},
+      onLog: (line) => log.write(line),
+    });
+    this.#reach = new Reach({
+      gatewayId: identity.gatewayId,
+      organisationId: identity.organisationId,
+      trustDomain: identity.trustDomain,
+      identity,
+      authorise: async (question) => await this.#channel.authoriseReach(question),
+      locate: async (agentId) => await this.#channel.locateAgent(agentId),
+      socketOf: (agentId) => this.#engines.reachSocketOf(agentId),
+      channelOf: (agentId) => this.#engines.channels.of(agentId)?.channelId,
+      whyEnded: (agentId) => this.#engines.channels.whyEnded(agentId),
+      onSessions: (reports) => this.#reporter.addSessions(reports),
+      onRefusals: (refused, dropped) => this.#reporter.addRefusals(refused, dropped),
       onLog: (line) => log.write(line),
     });
     this.#channel = new ControlChannel({
@@ -159,7 +175,9 @@ export class Gateway {
   }
 
   /** A person ended these sessions of reverse access. */
-  endSessions(_sessionIds: readonly string[]): void {}
+  endSessions(sessionIds: readonly string[]): void {
+    this.#reach.endSessions(sessionIds);
+  }
 
   // Life ------------------------------------------------------------------------------------------------------------
 
@@ -189,7 +207,7 @@ export class Gateway {
     this.#isDraining = true;
     const timeoutMs = this.#snapshot?.drainTimeoutMs ?? 0;
     this.#log.info(`draining: no new tunnels; ${this.#engines.status().tunnels} open ones have ${timeoutMs / 1000} s to finish`, { drainTimeoutMs: timeoutMs });
-    const { tunnelsCut } = await this.#engines.drain(timeoutMs);
+    const [{ tunnelsCut }] = await Promise.all([this.#engines.drain(timeoutMs), this.#reach.drain(timeoutMs)]);
     this.#engines.refresh();
     await this.#reporter.flush(lastReportWithinMs);
     await this.#services.save();
@@ -199,7 +217,8 @@ export class Gateway {
   /** Ends everything now. Safe to call twice. */
   async close(): Promise<void> {
     clearTimeout(this.#storedTimer);
-    this.#reach.stop();
+    this.#serverReach.stop();
+    this.#reach.close();
     await this.#channel.stop();
     await this.#reporter.stop();
     await this.#engines.close();
@@ -212,7 +231,7 @@ export class Gateway {
   status(): GatewayStatus {
     const engines: EngineGroupStatus = this.#engines.status();
     const { revision, accessVersion, isDraining, listeners, tunnels, bytesUp, bytesDown, handshakes, channels, refused } = engines;
-    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, channels, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#reach.results() };
+    return { revision, accessVersion, isDraining: isDraining || this.#isDraining, listeners, engines: engines.engines, tunnels, bytesUp, bytesDown, handshakes, channels, refused, snapshotBuiltAt: this.#snapshot?.builtAt ?? null, servers: this.#serverReach.results() };
   }
 
   view(): AdminView {
@@ -230,6 +249,7 @@ export class Gateway {
       clockSkewMs: this.#clockSkewMs,
       counters: { connections, handshakesResumed, tunnelsOpened, loopDelayMaxMs, accessEntries: this.#access.size },
       services: serviceViews(this.#snapshot, this.#engines.loads()),
+      reach: this.#reach.view(),
       members: memberViews(this.#snapshot, this.#services.health()),
     };
   }
@@ -259,20 +279,28 @@ export class Gateway {
 
   async #put(snapshot: Snapshot, register?: RegisterListenerCertificate): Promise<{ ok: true } | { ok: false; problems: SnapshotProblem[] }> {
     let certificates: ListenerCertificatePem[];
+    let inside: { chainPem: string; keyPem: string } | undefined;
     try {
       certificates = await this.#certificates.resolve(snapshot, register);
+      inside = await this.#certificates.resolveInside(snapshot, register);
     } catch (error) {
       return { ok: false, problems: [{ path: "listeners", code: "listener-certificate", message: explain(error).slice(0, 500) }] };
     }
+    const reach = await this.#reach.prepare(snapshot, inside);
+    if (!reach.ok) return { ok: false, problems: [reach.problem] };
     const result = await this.#engines.apply(snapshot, certificates);
-    if (!result.ok) return result;
+    if (!result.ok) {
+      this.#reach.abort(reach.prepared);
+      return result;
+    }
+    this.#reach.commit(snapshot, reach.prepared);
     this.#snapshot = snapshot;
     this.#revisionSeen = Math.max(this.#revisionSeen, snapshot.revision);
     const presented = certificates[0] ? leafFingerprint(certificates[0].chainPem) : undefined;
     if (presented && presented !== this.#presented) this.#log.info(`the listener presents the certificate with the SHA-256 fingerprint ${presented}`, { fingerprint: presented });
     this.#presented = presented;
     this.#reporter.forwardsLogs = snapshot.forwardsLogs;
-    this.#reach.watch(snapshot.servers);
+    this.#serverReach.watch(snapshot.servers);
     this.#services.configure(snapshot);
     this.#engines.refresh();
     return { ok: true };

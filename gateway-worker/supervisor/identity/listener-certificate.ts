@@ -45,10 +45,21 @@ export class ListenerCertificates {
     return resolved;
   }
 
-  async #own(choice: OwnCertificate, listenerId: string, gatewayName: string, register: RegisterListenerCertificate | undefined): Promise<{ chainPem: string; keyPem: string }> {
-    const file = path.join(this.#folder, `${choice.kind}-${choice.keyType}-${choice.generation}.json`);
+  /** The same for the inside listener; undefined when there is none. Its names make it another certificate, and it is asked for anew before it ends. */
+  async resolveInside(snapshot: Snapshot, register?: RegisterListenerCertificate): Promise<{ chainPem: string; keyPem: string } | undefined> {
+    const { inside } = snapshot;
+    if (!inside) return undefined;
+    const choice = inside.certificate;
+    if (choice.kind === "imported") return { chainPem: choice.chainPem, keyPem: choice.keyPem };
+    const names = createHash("sha256").update(JSON.stringify(choice.names)).digest("hex").slice(0, 12);
+    return await this.#own(choice, inside.id, snapshot.gatewayName, register, `inside-${choice.kind}-${choice.keyType}-${choice.generation}-${names}`);
+  }
+
+  async #own(choice: OwnCertificate, listenerId: string, gatewayName: string, register: RegisterListenerCertificate | undefined, name = `${choice.kind}-${choice.keyType}-${choice.generation}`): Promise<{ chainPem: string; keyPem: string }> {
+    const file = path.join(this.#folder, `${name}.json`);
     const stored = (await this.#load(file)) ?? { keyPem: makeKey(choice.keyType), chainPem: null, registered: false };
-    if (stored.chainPem !== null && stored.registered) return { chainPem: stored.chainPem, keyPem: stored.keyPem };
+    const isLasting = stored.chainPem !== null && (!name.startsWith("inside-") || !register || endsLater(stored.chainPem));
+    if (stored.chainPem !== null && stored.registered && isLasting) return { chainPem: stored.chainPem, keyPem: stored.keyPem };
     if (!register) throw new GatewayError("certificate", `The listener's ${choice.kind} certificate of generation ${choice.generation} is not on this machine yet; it is made when the console can be reached.`);
     // The key goes to disk before anything is asked, so that a lost reply cannot leave the console with a certificate whose key is gone.
     await this.#save(file, stored);
@@ -84,6 +95,12 @@ export class ListenerCertificates {
 /** SHA-256 of the leaf's DER, lower-case hex. */
 export function leafFingerprint(chainPem: string): string {
   return createHash("sha256").update(new X509Certificate(chainPem).raw).digest("hex");
+}
+
+/** More than a third of its time is left. */
+function endsLater(chainPem: string): boolean {
+  const { validFrom, validTo } = new X509Certificate(chainPem);
+  return Date.parse(validTo) - Date.now() > (Date.parse(validTo) - Date.parse(validFrom)) / 3;
 }
 
 function assertBelongs(chainPem: string, keyPem: string): void {
