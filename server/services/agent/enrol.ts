@@ -41,7 +41,7 @@ export async function enrolAgent(caller: Caller, input: AgentEnrolment, presente
   });
 }
 
-/** Keeps the agent's id when the token names it or the certificate on this connection proves it; makes a new agent otherwise. */
+/** Keeps the agent's id when the token names it or the certificate on this connection proves it; makes a new agent otherwise, which waits for approval where the organisation wants that (S4-34). */
 async function placeAgent(tx: Tx, caller: Caller, input: AgentEnrolment, facts: { token: SpentToken; presented: PresentedIdentity; now: Date }): Promise<string> {
   const data = { hostname: input.hostname, platform: input.platform, softwareVersion: input.version, enrolledAt: facts.now };
   const proven = facts.presented.kind === "agent" && facts.presented.agentId === input.previousAgentId ? facts.presented.agentId : null;
@@ -53,7 +53,8 @@ async function placeAgent(tx: Tx, caller: Caller, input: AgentEnrolment, facts: 
     if (count === 1) return agentId;
     throw new ConsoleError("token-refused", "The agent that this token re-enrols was deleted; ask for a new token.");
   }
-  const created = await tx.agent.create({ data: { ...data, organisationId: caller.organisationId, addresses: [], bundleId: facts.token.bundleId }, select: { id: true } });
+  const { approvesAgents: awaitsApproval } = await tx.organisation.findUniqueOrThrow({ where: { id: caller.organisationId }, select: { approvesAgents: true } });
+  const created = await tx.agent.create({ data: { ...data, awaitsApproval, organisationId: caller.organisationId, addresses: [], bundleId: facts.token.bundleId }, select: { id: true } });
   return created.id;
 }
 
