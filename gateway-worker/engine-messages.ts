@@ -56,6 +56,8 @@ export type EngineCommand =
   | { kind: "sticky"; entries: StickyEntry[] }
   /** End the established connections to this member now. No answer. */
   | { kind: "cut-member"; memberId: string }
+  /** Another engine of this gateway has a new channel of this agent: one of another run of the agent ends here (T22). No answer. */
+  | { kind: "channel-elsewhere"; agentId: string; instance: string; openedAt: string; source: string }
   /** Commands wait for these agents; no answer. */
   | { kind: "knock"; agentIds: string[] }
   /** Stop accepting, let tunnels finish for at most `timeoutMs`, then cut them. Answer: `drained`. */

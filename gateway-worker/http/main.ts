@@ -57,6 +57,7 @@ async function obey(command: EngineCommand): Promise<void> {
       return engine.learn(command.entries);
     case "cut-member":
       return engine.cutMember(command.memberId);
+    case "channel-elsewhere":
     case "knock":
       return; // channels are the stream engines'
     case "drain":

@@ -54,6 +54,14 @@ export function matchDirect(table: RouteTable, serverId: string, port: number, i
   return admit({ server, host, port }, isBundle);
 }
 
+/** The agent site, when `serverName` is one of its names: its first port. Undefined: no server with this name is the agent site. */
+export function agentSiteOf(table: RouteTable, serverName: string): Match | undefined {
+  const host = canonicalHost(serverName);
+  const server = host === undefined ? undefined : table.byHost.get(host)?.find(({ isAgentSite }) => isAgentSite);
+  const port = server?.ports[0];
+  return host === undefined || !server || port === undefined ? undefined : { kind: "route", route: { server, host, port } };
+}
+
 function admit(route: Route, isBundle: boolean): Match {
   if (isBundle && !route.server.isAgentSite) return { kind: "refused", code: "target-not-for-bundle", detail: `an enrolment bundle may not reach ${route.server.name}, only the agent site` };
   return { kind: "route", route };

@@ -5,7 +5,8 @@
 import type { AccessEntry, AccessPage } from "../../contract/access.ts";
 
 /** A live connection, as far as access is concerned. */
-export type Admitted = { readonly fingerprint: string; readonly end: (reason: "agent-revoked" | "certificate-superseded" | "agent-unknown") => void };
+export type AccessEnd = "agent-revoked" | "agent-not-approved" | "certificate-superseded" | "agent-unknown";
+export type Admitted = { readonly fingerprint: string; readonly end: (reason: AccessEnd) => void };
 
 type Slot<T extends Admitted> = { entry: AccessEntry | undefined; live: Set<T> | undefined };
 
@@ -82,10 +83,16 @@ function keyOf(entry: AccessEntry): string {
 function endForbidden<T extends Admitted>(live: Set<T>, entry: AccessEntry | undefined): number {
   let ended = 0;
   for (const connection of [...live]) {
-    const reason = entry === undefined ? "agent-unknown" : entry.status !== "active" ? "agent-revoked" : entry.fingerprints.includes(connection.fingerprint) ? undefined : "certificate-superseded";
+    const reason = whyForbidden(entry, connection.fingerprint);
     if (reason === undefined) continue;
     connection.end(reason);
     ended += 1;
   }
   return ended;
+}
+
+function whyForbidden(entry: AccessEntry | undefined, fingerprint: string): AccessEnd | undefined {
+  if (!entry) return "agent-unknown";
+  if (entry.status !== "active") return entry.status === "waiting" ? "agent-not-approved" : "agent-revoked";
+  return entry.fingerprints.includes(fingerprint) ? undefined : "certificate-superseded";
 }

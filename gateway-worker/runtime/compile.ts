@@ -19,6 +19,8 @@ export type CompiledListener = {
   keyPem: string;
   /** SHA-256 of the leaf, lower-case hex. */
   fingerprint: string;
+  /** Whether the leaf has this DNS name. */
+  isNamed: (serverName: string) => boolean;
   limits: ListenerLimits;
 };
 
@@ -112,7 +114,7 @@ function compileListener(listener: TunnelListener, path: string, given: { certif
     report(`${path}.certificate`, "certificate-unusable", problem ?? "the listener's certificate is not PEM");
     return undefined;
   }
-  return { listener, chainPem: certificate.chainPem, keyPem: certificate.keyPem, fingerprint: leaf.fingerprint256.replaceAll(":", "").toLowerCase(), limits: listener.limits };
+  return { listener, chainPem: certificate.chainPem, keyPem: certificate.keyPem, fingerprint: leaf.fingerprint256.replaceAll(":", "").toLowerCase(), isNamed: (serverName) => leaf.checkHost(serverName, { subject: "never" }) !== undefined, limits: listener.limits };
 }
 
 function keyProblem(leaf: X509Certificate, keyPem: string): string | undefined {

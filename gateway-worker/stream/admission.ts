@@ -19,6 +19,8 @@ export class Admission {
   /** Unfinished handshakes, oldest first. */
   readonly #pending = new Set<Pending>();
   readonly #bySource = new Map<string, number>();
+  /** Unfinished handshakes that one relay carries, oldest first. */
+  readonly #byRelay = new Map<string, Set<Pending>>();
   readonly #engines: number;
   readonly #fitting = connectionsThatFit(descriptorLimit());
 
@@ -29,16 +31,20 @@ export class Admission {
 
   /**
    * Called at accept, before anything is read. When every place is taken, the oldest gives way if it had time enough.
-   * `address` null: a balancer whose PROXY header will name the source; it is counted by `named`.
+   * `address` null: a balancer whose PROXY header will name the source; it is counted by `named`. `relayId`: the relay that carries it; a
+   * relay may have at most half of the places, so that whoever sits behind one cannot keep everybody else out.
    */
-  admit(address: string | null, limits: AdmissionLimits, nowMs: number): AdmissionVerdict {
+  admit(address: string | null, limits: AdmissionLimits, nowMs: number, relayId?: string): AdmissionVerdict {
     if (this.connections >= this.#connectionsMax(limits) + answeredReserve) return "gateway-full";
+    const carried = relayId === undefined ? undefined : this.#byRelay.get(relayId);
+    if (carried && carried.size >= Math.ceil(this.#share(limits.handshakesMax) / 2) && !oldestMakesRoom(carried, nowMs)) return "gateway-full";
     if (address !== null && (this.#bySource.get(address) ?? 0) >= this.#share(limits.handshakesPerSourceMax)) return "source-limit";
-    return this.#pending.size < this.#share(limits.handshakesMax) || this.#oldestMakesRoom(nowMs) ? "admitted" : "gateway-full";
+    return this.#pending.size < this.#share(limits.handshakesMax) || oldestMakesRoom(this.#pending, nowMs) ? "admitted" : "gateway-full";
   }
 
   /** Counts an admitted connection until `handshakeOver` and `connectionOver`. */
-  enter(connection: Pending, address: string | null): void {
+  enter(connection: Pending, address: string | null, relayId?: string): void {
+    if (relayId !== undefined) this.#byRelay.set(relayId, (this.#byRelay.get(relayId) ?? new Set()).add(connection));
     if (address !== null) this.#bySource.set(address, (this.#bySource.get(address) ?? 0) + 1);
     this.#pending.add(connection);
     this.connections += 1;
@@ -53,12 +59,24 @@ export class Admission {
   }
 
   /** The handshake is done or the connection gone: it no longer counts as unfinished. */
-  handshakeOver(connection: Pending, address: string | null): void {
+  handshakeOver(connection: Pending, address: string | null, relayId?: string): void {
     this.#pending.delete(connection);
+    if (relayId !== undefined) {
+      const carried = this.#byRelay.get(relayId);
+      carried?.delete(connection);
+      if (carried?.size === 0) this.#byRelay.delete(relayId);
+    }
     if (address === null) return;
     const ofSource = (this.#bySource.get(address) ?? 1) - 1;
     if (ofSource > 0) this.#bySource.set(address, ofSource);
     else this.#bySource.delete(address);
+  }
+
+  /** A stream of an agent's channel that holds a connection to a server; counted like a connection until `connectionOver`. False: the limit is reached. */
+  streamOpened(limits: AdmissionLimits): boolean {
+    if (this.isFull(limits)) return false;
+    this.connections += 1;
+    return true;
   }
 
   connectionOver(): void {
@@ -75,11 +93,6 @@ export class Admission {
     return this.connections >= this.#connectionsMax(limits);
   }
 
-  #oldestMakesRoom(nowMs: number): boolean {
-    const [oldest] = this.#pending;
-    return oldest?.makeRoom(nowMs) ?? false;
-  }
-
   /** This engine's part of a limit of the whole gateway. */
   shareOf(limit: number): number {
     return this.#share(limit);
@@ -92,4 +105,9 @@ export class Admission {
   #share(limit: number): number {
     return Math.ceil(limit / this.#engines);
   }
+}
+
+function oldestMakesRoom(pending: ReadonlySet<Pending>, nowMs: number): boolean {
+  const [oldest] = pending;
+  return oldest?.makeRoom(nowMs) ?? false;
 }

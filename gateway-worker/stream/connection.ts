@@ -1,93 +1,108 @@
 /**
  * One accepted connection, from accept to its end (S0-13 to S0-18). States:
  *
- *   handshake -> head -> dial -> tunnel -> over        connect mode
- *   handshake ---------> dial -> tunnel -> over        direct mode
- *   any -> answering -> over                           refused with an HTTP answer
+ *   handshake -> head -> carrying -> over          HTTP CONNECT: a tunnel
+ *   handshake ---------> carrying -> over          direct mode: a tunnel; `sallyport/1`: an agent's channel; a relay's agent to the agent site: a tunnel
+ *   handshake -> greeting -> carrying -> over      `sallyport-relay/1`: counted as unfinished until the relay is known
+ *   any -> answering -> over                       refused with an HTTP answer
  *
- * Nothing of the back end, no DNS look-up and no socket, is touched before `dial`, and `dial` is reached only through the verdict (S0-17).
+ * Nothing of the back end, no DNS look-up and no socket, is touched before `carrying`, and agents come there only through the verdict (S0-17).
  * There may be tens of thousands of these: handlers are shared functions, deadlines live on one wheel.
  */
-import type net from "node:net";
+import net from "node:net";
+import type { Duplex } from "node:stream";
 import type tls from "node:tls";
-import type { TunnelReport } from "../../contract/control.ts";
+import { channelAlpn } from "../../contract/channel.ts";
+import type { RelayHop } from "../../contract/channel.ts";
+import { relayAlpn } from "../../contract/relay.ts";
+import type { ListenerLimits } from "../../contract/snapshot.ts";
 import { refusals } from "../../contract/error-codes.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import { isApproved } from "../net/ciphers.ts";
-import { resetSocket } from "../net/close.ts";
 import type { Timed } from "../net/deadline.ts";
-import { Splice } from "../net/splice.ts";
-import type { SpliceEnd, SpliceOwner } from "../net/splice.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
-import type { Reportable } from "../observe/tunnel-ledger.ts";
-import type { Admitted } from "../runtime/access-table.ts";
+import type { AccessEnd, Admitted } from "../runtime/access-table.ts";
 import type { Compiled } from "../runtime/compile.ts";
 import { matchDirect, matchTarget } from "../routing/match.ts";
-import type { Match, Route } from "../routing/match.ts";
+import type { Match } from "../routing/match.ts";
 import { answerText } from "./answer.ts";
+import { Channel } from "./channel.ts";
+import type { ChannelOwner } from "./channel.ts";
 import { printable, readConnectHead } from "./connect-head.ts";
 import type { Engine } from "./engine.ts";
 import type { StreamListener } from "./listener.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
+import { refuseChannel } from "./refused-channel.ts";
+import { RelaySession } from "./relay-session.ts";
+import type { Passage, RelayOwner } from "./relay-session.ts";
 import { classifyHandshakeError } from "./tls.ts";
-import { hasEnded, judge } from "./verdict.ts";
-import type { Verdict } from "./verdict.ts";
+import { Tunnel } from "./tunnel.ts";
+import type { TunnelOwner } from "./tunnel.ts";
+import { judge } from "./verdict.ts";
+import type { AdmittedClient } from "./verdict.ts";
 
-type Phase = "handshake" | "head" | "dial" | "tunnel" | "answering" | "over";
-type Who = Extract<Verdict, { kind: "admitted" }>;
+type Phase = "handshake" | "greeting" | "head" | "carrying" | "answering" | "over";
+/** What a connection became: it tells through its owner when it is over. */
+type Carried = { close: (reason: string) => void };
 
 export const connectionOf = Symbol("connection");
-export type ConnectionSocket = net.Socket & { [connectionOf]?: Connection };
+/** What was accepted: a TCP socket, or the stream in which a relay carries a connection. */
+export type ConnectionSocket = Duplex & { [connectionOf]?: Connection };
+
+export type ConnectionOrigin = {
+  /** Address and port of the client, as logs write it; behind a load balancer what its PROXY header says, behind a relay what the relay says. */
+  source: string;
+  /** What admission counts by: the address, and for a relay's connection the relay before it. */
+  address: string;
+  /** Address and port of the TCP peer; empty for a relay's connection. */
+  peer: string;
+  acceptedMs: number;
+  passage: Passage | null;
+};
 
 /** A refused client gets this long to read its answer, milliseconds. */
 const answerTimeoutMs = 2_000;
 const keepAliveMs = 60_000;
 const nothing: Buffer = Buffer.alloc(0);
 
-export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
+export class Connection implements Timed, Admitted, TunnelOwner, ChannelOwner, RelayOwner {
   readonly id = nextConnectionId();
-  /** Address and port of the client, as logs write it; behind a load balancer what its PROXY header says. */
   readonly source: string;
-  /** Address and port of the TCP peer. */
   readonly peer: string;
   deadlineMs: number;
-  isMarked = false;
-  reportedAtMs = 0;
   readonly #engine: Engine;
   readonly #listener: StreamListener;
-  /** The accepted TCP socket; on Bun it is also the TLS socket. */
+  /** On Bun an accepted TCP socket is also the TLS socket. */
   readonly #raw: ConnectionSocket;
-  /** The source without its port: what admission counts by. */
   readonly #address: string;
+  readonly #passage: Passage | null;
   readonly #acceptedMs: number;
   #socket: (tls.TLSSocket & ConnectionSocket) | undefined;
   #phase: Phase = "handshake";
+  #isPending = true;
   #peer: PeerCertificate | undefined;
-  #who: Who | undefined;
+  #who: AdmittedClient | undefined;
   #head: Buffer | undefined;
   #target: string | null = null;
-  #route: Route | undefined;
-  #splice: Splice | undefined;
-  #openedAt = 0;
-  #lastByteMs = 0;
-  #bytesUp = 0;
-  #bytesDown = 0;
-  #endReason: string | null = null;
+  #carried: Carried | undefined;
 
   /** Counted by the caller's admission already. Takes the socket over: from here every path destroys it. */
-  constructor(engine: Engine, listener: StreamListener, raw: net.Socket, from: { source: string; address: string; peer: string; acceptedMs: number }) {
+  constructor(engine: Engine, listener: StreamListener, raw: Duplex, from: ConnectionOrigin) {
     this.#engine = engine;
     this.#listener = listener;
     this.#raw = raw;
     this.source = from.source;
     this.#address = from.address;
     this.peer = from.peer;
+    this.#passage = from.passage;
     this.#acceptedMs = from.acceptedMs;
     this.deadlineMs = from.acceptedMs + listener.limits.handshakeTimeoutMs;
     this.#raw[connectionOf] = this;
     raw.on("error", onRawError).on("close", onClose);
-    raw.setNoDelay(true);
-    raw.setKeepAlive(true, keepAliveMs);
+    if (raw instanceof net.Socket) {
+      raw.setNoDelay(true);
+      raw.setKeepAlive(true, keepAliveMs);
+    }
     engine.wheel.add(this);
   }
 
@@ -99,11 +114,31 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     return this.#peer?.fingerprint ?? "";
   }
 
+  get certificate(): PeerCertificate | undefined {
+    return this.#peer;
+  }
+
+  get relayPath(): readonly RelayHop[] {
+    return this.#passage?.path ?? [];
+  }
+
+  get admitted(): AdmittedClient | null {
+    return this.#who ?? null;
+  }
+
+  get limits(): ListenerLimits {
+    return this.#listener.limits;
+  }
+
+  get listener(): StreamListener {
+    return this.#listener;
+  }
+
   /** The handshake failed before a verdict was possible. */
   handshakeFailed(error: unknown): void {
     if (this.#phase !== "handshake") return;
     const failure = classifyHandshakeError(error);
-    if (failure) this.#record(failure.code, failure.detail);
+    if (failure) this.record(failure.code, failure.detail);
     this.#finish();
   }
 
@@ -116,41 +151,52 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     this.#socket = socket;
     this.#socket[connectionOf] = this;
     if (this.#raw !== this.#socket) socket.on("error", onTlsError).on("close", onClose);
-    this.#handshakeOver();
     this.#engine.counters.handshakes += 1;
     if (socket.isSessionReused()) this.#engine.counters.handshakesResumed += 1;
     const { compiled } = this.#engine;
-    if (!compiled || this.#engine.isDraining || this.#listener.isClosed) this.#refuse("gateway-draining", "the gateway takes no new tunnels");
+    if (socket.alpnProtocol !== relayAlpn) this.#handshakeOver();
+    const cipher = this.#listener.compiled.listener.algorithms === "fips" ? socket.getCipher().name : undefined;
+    if (cipher !== undefined && !isApproved(cipher)) this.#refuse("tls-algorithm", `the handshake agreed on ${cipher}; this gateway is restricted to AES-GCM`);
+    else if (!compiled || this.#engine.isDraining || this.#listener.isClosed) this.#refuse("gateway-draining", "the gateway takes no new tunnels");
+    else if (socket.alpnProtocol === relayAlpn) this.#greet(socket);
     else this.#judge(socket, compiled);
+  }
+
+  /** The ClientHello asks for the agent site (S4-21): its bytes go there as they are. Only for what a relay carries; the agent site proves and asks for itself. */
+  toAgentSite(match: Match): void {
+    if (this.#phase !== "handshake") return;
+    this.#handshakeOver();
+    this.#dial(match, this.#raw, nothing);
   }
 
   /** Gives its place to a newer client when all are taken, once it had a quarter of its time (T05). Returns whether it did. */
   makeRoom(nowMs: number): boolean {
-    if (this.#phase !== "handshake" || nowMs - this.#acceptedMs < this.#listener.limits.handshakeTimeoutMs / 4) return false;
-    this.#record("tls-handshake-timeout", "the TLS handshake was not finished when every place for unfinished handshakes was taken");
+    if (!this.#isPending || nowMs - this.#acceptedMs < this.#listener.limits.handshakeTimeoutMs / 4) return false;
+    this.record("tls-handshake-timeout", "the TLS handshake was not finished when every place for unfinished handshakes was taken");
     this.#finish();
     return true;
   }
 
-  onDeadline(nowMs: number): void {
+  onDeadline(): void {
     if (this.#phase === "handshake") {
-      this.#record("tls-handshake-timeout", `the TLS handshake was not finished within ${this.#listener.limits.handshakeTimeoutMs} ms of the connection`);
+      this.record("tls-handshake-timeout", `the TLS handshake was not finished within ${this.#listener.limits.handshakeTimeoutMs} ms of the connection`);
       this.#finish();
+    } else if (this.#phase === "greeting") {
+      this.record("channel-protocol", `the relay said no hello within ${this.#listener.limits.handshakeTimeoutMs} ms of the connection`);
+      this.#close("hello-timeout");
     } else if (this.#phase === "head") this.#refuse("request-timeout", `no complete CONNECT request within ${this.#listener.limits.requestTimeoutMs} ms of the handshake`);
-    else if (this.#phase === "tunnel") this.#tunnelDeadline(nowMs);
     else if (this.#phase === "answering") this.#finish();
   }
 
   /** Access was withdrawn while the connection was open (T10). */
-  end(reason: "agent-revoked" | "certificate-superseded" | "agent-unknown"): void {
+  end(reason: AccessEnd): void {
     this.#close(reason);
   }
 
   /** Ends the connection now, whatever it does; `reason` is what the tunnel's report says. */
   #close(reason: string): void {
     if (this.#phase === "over") return;
-    this.#endReason ??= reason;
-    if (this.#splice) this.#splice.close();
+    if (this.#carried) this.#carried.close(reason);
     else this.#finish();
   }
 
@@ -159,17 +205,8 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     this.#close("gateway-draining");
   }
 
-  get isTunnel(): boolean {
-    return this.#phase === "tunnel";
-  }
-
   #judge(socket: tls.TLSSocket, compiled: Compiled): void {
     const error: unknown = socket.authorizationError;
-    const cipher = this.#listener.compiled.listener.algorithms === "fips" ? socket.getCipher().name : undefined;
-    if (cipher !== undefined && !isApproved(cipher)) {
-      this.#refuse("tls-algorithm", `the handshake agreed on ${cipher}; this gateway is restricted to AES-GCM`);
-      return;
-    }
     this.#peer = this.#engine.certificates.of(socket, socket.authorized);
     const verdict = judge({ isAuthorized: socket.authorized, authorizationError: error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error), peer: this.#peer, compiled, access: this.#engine.accessOf, nowMs: Date.now() });
     if (verdict.kind === "refused") {
@@ -183,8 +220,38 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
       return;
     }
     const { mode } = this.#listener.compiled.listener;
-    if (mode.kind === "direct") this.#dial(matchDirect(compiled.routes, mode.serverId, mode.port, verdict.identity.kind === "bundle"), nothing);
+    const isBundle = verdict.identity.kind === "bundle";
+    if (socket.alpnProtocol === channelAlpn) this.#openChannel(socket, verdict);
+    else if (mode.kind === "direct") this.#dial(matchDirect(compiled.routes, mode.serverId, mode.port, isBundle), socket, nothing);
     else this.#awaitHead(socket);
+  }
+
+  #openChannel(socket: tls.TLSSocket, who: AdmittedClient): void {
+    if (who.identity.kind === "bundle") {
+      this.#refuse("certificate-identity", "an enrolment bundle may not open a channel; only enrolled agents may");
+      return;
+    }
+    this.#phase = "carrying";
+    this.deadlineMs = Infinity;
+    this.#carried = new Channel(this.#engine, this, { socket, who });
+  }
+
+  /** A relay, as far as its ALPN says; it stays an unfinished handshake until its id and certificate are known (X4-04). */
+  #greet(socket: tls.TLSSocket): void {
+    this.#phase = "greeting";
+    this.#peer = this.#engine.certificates.of(socket, false);
+    if (!this.#peer) {
+      this.#refuse("certificate-missing", "the relay presented no certificate");
+      return;
+    }
+    this.#carried = new RelaySession(this.#engine, this, socket);
+  }
+
+  greeted(): void {
+    if (this.#phase !== "greeting") return;
+    this.#handshakeOver();
+    this.#phase = "carrying";
+    this.deadlineMs = Infinity;
   }
 
   #awaitHead(socket: tls.TLSSocket): void {
@@ -207,84 +274,44 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     this.#socket?.pause().off("data", onHeadData).off("end", onHeadEnd);
     this.#target = head.target === null ? null : printable(head.target).slice(0, 300);
     if (head.kind === "refused") this.#refuse(head.code, head.detail);
-    else this.#dial(matchTarget(compiled.routes, head.target, this.#who?.identity.kind === "bundle"), bytes.subarray(head.headLength));
+    else if (this.#socket) this.#dial(matchTarget(compiled.routes, head.target, this.#who?.identity.kind === "bundle"), this.#socket, bytes.subarray(head.headLength));
   }
 
   headEnded(): void {
     if (this.#phase === "head") this.#finish();
   }
 
-  #dial(match: Match, early: Buffer): void {
+  #dial(match: Match, client: Duplex, early: Buffer): void {
     if (match.kind === "refused") {
       this.#refuse(match.code, match.detail);
       return;
     }
-    this.#phase = "dial";
-    this.#route = match.route;
-    // The dial has timers of its own, one per address.
+    this.#phase = "carrying";
+    // The tunnel has deadlines of its own.
     this.deadlineMs = Infinity;
     this.#target ??= `${match.route.host}:${match.route.port}`;
-    this.#engine.dialer.dial({ route: match.route, connectTimeoutMs: this.#listener.limits.connectTimeoutMs, caller: this }).then(
-      (result) => {
-        if (result.kind === "connected") this.#connected(result.socket, early);
-        else if (this.#phase === "dial") this.#refuse(result.code, result.detail);
-      },
-      // `dial` reports failures as results; a rejection is a bug of ours and must still end the connection.
-      (cause: unknown) => {
-        this.#engine.log("error", `connection ${this.id}: ${cause instanceof Error ? cause.message : String(cause)}`);
-        this.#finish();
-      },
-    );
+    this.#carried = new Tunnel(this.#engine, this, { route: match.route, client, clientRaw: this.#raw, early });
   }
 
-  #connected(server: net.Socket, early: Buffer): void {
-    const socket = this.#socket;
-    if (this.#phase !== "dial" || !socket || socket.destroyed) {
-      resetSocket(server);
-      this.#finish();
-      return;
-    }
-    this.#phase = "tunnel";
-    this.#openedAt = Date.now();
-    this.#lastByteMs = this.#engine.wheel.nowMs;
-    this.#setDeadline(this.#listener.limits.idleTimeoutMs);
-    this.#engine.tunnelOpened(this);
-    if (this.#listener.compiled.listener.mode.kind === "connect") socket.write(`HTTP/1.1 200 Connection established\r\nSallyport-Connection-Id: ${this.id}\r\n\r\n`);
-    if (early.length > 0) {
-      server.write(early);
-      this.onBytes(early.length, true);
-    }
-    this.#splice = new Splice({ client: socket, clientRaw: this.#raw, server, serverRaw: server, owner: this });
-    this.#splice.start();
+  accepted(): void {
+    if (this.#listener.compiled.listener.mode.kind === "connect" && this.#socket) this.#socket.write(`HTTP/1.1 200 Connection established\r\nSallyport-Connection-Id: ${this.id}\r\n\r\n`);
   }
 
-  onBytes(length: number, isUp: boolean): void {
-    if (isUp) this.#bytesUp += length;
-    else this.#bytesDown += length;
-    this.#lastByteMs = this.#engine.wheel.nowMs;
-    if (!this.isMarked) this.#engine.ledger.mark(this);
+  dialFailed(code: RefusalCode, detail: string): void {
+    this.#carried = undefined;
+    this.#refuse(code, detail);
   }
 
-  onHalfClose(): void {
-    this.#lastByteMs = this.#engine.wheel.nowMs;
-    this.#setDeadline(this.#listener.limits.closingTimeoutMs);
-  }
-
-  onSpliceEnd(end: SpliceEnd): void {
-    this.#endReason ??= end;
+  tunnelOver(): void {
     this.#finish();
   }
 
-  #tunnelDeadline(nowMs: number): void {
-    const { limits } = this.#listener;
-    if (this.#who && hasEnded(this.#who.entry, Date.now())) {
-      this.#close("agent-revoked");
-      return;
-    }
-    const isClosing = this.#splice?.isHalfClosed === true;
-    const dueMs = this.#lastByteMs + (isClosing ? limits.closingTimeoutMs : limits.idleTimeoutMs);
-    if (dueMs > nowMs) this.deadlineMs = Math.min(dueMs, this.#accessEndMs(nowMs));
-    else this.#close(isClosing ? "closing-timeout" : "idle-timeout");
+  channelOver(): void {
+    this.#finish(true);
+  }
+
+  relayOver(): void {
+    this.#finish(true);
   }
 
   #setDeadline(timeoutMs: number): void {
@@ -299,7 +326,8 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
     return expiresAt === null ? Infinity : nowMs + Math.max(0, expiresAt * 1000 - Date.now());
   }
 
-  #record(code: RefusalCode, detail: string): void {
+  /** Reports a refusal of this connection, or of what it carries. */
+  record(code: RefusalCode, detail: string, target: string | null = this.#target): void {
     this.#engine.refusals.add({
       code,
       detail: printable(detail).slice(0, 500),
@@ -307,7 +335,7 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
       source: this.source,
       listenerId: this.#listener.compiled.listener.id,
       serverName: serverNameOf(this.#socket),
-      target: this.#target,
+      target,
       agentId: this.#who?.identity.kind === "agent" || this.#peerIsProven() ? (this.#peer?.identity?.id ?? null) : null,
       certificate: this.#peer?.summary ?? null,
     });
@@ -321,15 +349,20 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
 
   /** Records the refusal and, in connect mode, says why before closing. */
   #refuse(code: RefusalCode, detail: string): void {
-    this.#record(code, detail);
+    this.record(code, detail);
     const socket = this.#socket;
     const { status } = refusals[code];
-    if (!socket || socket.destroyed || status === 0 || this.#listener.compiled.listener.mode.kind === "direct") {
+    const isChannel = socket?.alpnProtocol === channelAlpn;
+    if (!socket || socket.destroyed || socket.alpnProtocol === relayAlpn || (!isChannel && (status === 0 || this.#listener.compiled.listener.mode.kind === "direct"))) {
       this.#finish();
       return;
     }
     this.#phase = "answering";
     this.#setDeadline(answerTimeoutMs);
+    if (isChannel) {
+      this.#carried = refuseChannel(socket, code, () => this.#finish(true));
+      return;
+    }
     // What the client still sends is read and dropped: closing with unread bytes would reset the connection and lose the answer.
     socket.off("data", onHeadData).off("end", onHeadEnd).on("data", drop).on("end", onAnswered).resume();
     socket.end(answerText(code, this.id));
@@ -340,44 +373,32 @@ export class Connection implements Timed, Admitted, SpliceOwner, Reportable {
   }
 
   closed(): void {
-    if (this.#phase !== "tunnel") this.#finish();
-  }
-
-  failed(): void {
-    // In a tunnel the splice hears the same error and hands the cut on.
-    if (this.#phase !== "tunnel") this.#finish();
+    if (this.#phase === "over") this.#raw.destroy();
+    // In an open tunnel the splice hears the same and hands the cut on; a session hears its socket's end itself.
+    if (!(this.#carried instanceof Tunnel)) this.#close("client-reset");
+    else if (!this.#carried.isOpen) this.#carried.close("client-reset");
   }
 
   #handshakeOver(): void {
-    if (this.#phase !== "handshake") return;
-    this.#phase = "head";
-    this.#engine.admission.handshakeOver(this, this.#address);
+    if (!this.#isPending) return;
+    this.#isPending = false;
+    this.#engine.admission.handshakeOver(this, this.#address, this.#passage?.relayId);
   }
 
-  /** The one end of every path: counted once, both sockets gone, off the wheel and out of every table. */
-  #finish(): void {
+  /** The one end of every path: counted once, both sockets gone, off the wheel and out of every table. `isEnding`: the session that was carried says good-bye and destroys the TLS socket itself. */
+  #finish(isEnding = false): void {
     if (this.#phase === "over") return;
-    const wasTunnel = this.#phase === "tunnel";
     this.#handshakeOver();
     this.#phase = "over";
     this.deadlineMs = Infinity;
     this.#engine.wheel.remove(this);
     if (this.#who) this.#engine.access.leave(this.#who.identity.kind, this.#who.identity.id, this);
-    this.#socket?.destroy();
-    this.#raw.destroy();
+    if (!isEnding) {
+      this.#socket?.destroy();
+      this.#raw.destroy();
+    }
     this.#head = undefined;
-    this.#engine.connectionOver(this, this.#listener, wasTunnel);
-  }
-
-  get bytes(): { up: number; down: number } {
-    return { up: this.#bytesUp, down: this.#bytesDown };
-  }
-
-  report(): TunnelReport {
-    const openedAt = new Date(this.#openedAt).toISOString();
-    const lastByteAt = new Date(Math.max(this.#openedAt, Date.now() - (performance.now() - this.#lastByteMs))).toISOString();
-    const isOver = this.#phase === "over";
-    return { agentId: this.#who?.identity.id ?? "", connectionId: this.id, serverId: this.#route?.server.id ?? "", source: this.source, step: "proxying", openedAt, lastByteAt, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, relayPath: [], endedAt: isOver ? new Date().toISOString() : null, endReason: isOver ? this.#endReason : null };
+    this.#engine.connectionOver(this, this.#listener);
   }
 }
 
@@ -402,12 +423,12 @@ function onClose(this: ConnectionSocket): void {
 /** Every error destroys its socket (H1, H2). The accepted socket's error before or beneath TLS: */
 function onRawError(this: ConnectionSocket): void {
   this.destroy();
-  this[connectionOf]?.failed();
+  this[connectionOf]?.closed();
 }
 /** ... and of the TLS layer after the handshake, such as a malformed record (T09). */
 function onTlsError(this: ConnectionSocket): void {
   this.destroy();
-  this[connectionOf]?.failed();
+  this[connectionOf]?.closed();
 }
 function drop(): void {
   // Bytes of a refused client.

@@ -3,10 +3,12 @@
  * swapped in one step (DESIGN section 3); any failure before the swap leaves the old one serving untouched.
  */
 import type net from "node:net";
+import type { Duplex } from "node:stream";
 import type { AccessPage } from "../../contract/access.ts";
+import type { ChannelReport } from "../../contract/channel.ts";
 import type { LogLine, SnapshotProblem } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
-import type { EngineCommand, EngineReport } from "../engine-messages.ts";
+import type { EngineCommand, EngineReport, GatewayIdentityPem } from "../engine-messages.ts";
 import { DeadlineWheel } from "../net/deadline.ts";
 import type { Endpoint } from "../net/proxy-protocol.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
@@ -15,18 +17,26 @@ import { TunnelLedger } from "../observe/tunnel-ledger.ts";
 import { AccessTable } from "../runtime/access-table.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Compiled, CompiledListener } from "../runtime/compile.ts";
+import { agentSiteOf } from "../routing/match.ts";
+import type { Match } from "../routing/match.ts";
 import { Dialer } from "../upstream/dial.ts";
 import { Admission } from "./admission.ts";
+import { ChannelTable } from "./channel-table.ts";
 import { Connection } from "./connection.ts";
 import { peerOf, StreamListener } from "./listener.ts";
+import type { Relayed } from "./listener.ts";
 import { endpointText, peerEndpoint } from "./peer-address.ts";
 import { PeerCertificates } from "./peer-certificate.ts";
 import { ProxyGate } from "./proxy-gate.ts";
+import { ReachServer } from "./reach-server.ts";
+import { RelayTable } from "./relay-table.ts";
 import type { ServiceConnection } from "./service-connection.ts";
 import { Services } from "./services.ts";
 import { proveSecureContext } from "./tls.ts";
+import type { Tunnel } from "./tunnel.ts";
 
-type Plan = { id: number; compiled: Compiled; kept: Map<string, CompiledListener>; started: StreamListener[] };
+type Prepare = Pick<Extract<EngineCommand, { kind: "prepare" }>, "snapshot" | "certificates" | "httpSocket" | "reachSocket" | "dialsRelays" | "gatewayIdentity">;
+type Plan = { id: number; compiled: Compiled; kept: Map<string, CompiledListener>; started: StreamListener[]; dialling: { isOn: boolean; identity: GatewayIdentityPem | null } };
 
 /** Log lines waiting for a report; further ones are dropped until it is taken. */
 const logsMax = 200;
@@ -47,29 +57,34 @@ export class Engine {
   readonly refusalWaits: () => void;
   readonly accessOf = (kind: "agent" | "bundle", id: string): ReturnType<AccessTable<Connection>["get"]> => this.access.get(kind, id);
   readonly services = new Services(this);
+  readonly channels: ChannelTable;
+  readonly relays = new RelayTable(this);
   readonly #connections = new Set<{ cut: () => void }>();
-  readonly #tunnels = new Set<Connection>();
+  readonly #tunnels = new Set<Tunnel>();
   readonly #listeners = new Map<string, StreamListener>();
   /** Removed listeners whose connections still live. */
   readonly #retired = new Set<StreamListener>();
   readonly #logs: LogLine[] = [];
   #plan: Plan | undefined;
   #whenEmpty: (() => void) | undefined;
+  #reach: ReachServer | undefined;
 
-  constructor(options: { engines: number; refusalWaits: () => void }) {
+  /** `channelMoved`: an agent's channel opened or closed, and should be told at once; false when it must wait for the next report. */
+  constructor(options: { engines: number; refusalWaits: () => void; channelMoved?: (report: ChannelReport) => boolean }) {
     this.admission = new Admission(options.engines);
     this.refusalWaits = options.refusalWaits;
+    this.channels = new ChannelTable(options.channelMoved ?? (() => false));
   }
 
   /** Compiles, proves the TLS material and binds new listeners. Nothing serves yet. Returns every problem; none means ready to commit. */
-  async prepare(id: number, { snapshot, certificates, httpSocket }: Pick<Extract<EngineCommand, { kind: "prepare" }>, "snapshot" | "certificates" | "httpSocket">): Promise<SnapshotProblem[]> {
+  async prepare(id: number, { snapshot, certificates, httpSocket, reachSocket, dialsRelays, gatewayIdentity }: Prepare): Promise<SnapshotProblem[]> {
     this.#forgetPlan();
     const result = compile(snapshot, certificates);
     if (result.kind === "refused") return result.problems;
     const { compiled } = result;
     const problems = compiled.listeners.flatMap((listener, index) => tlsProblem(listener, compiled.anchorsPem, index));
     if (problems.length > 0) return problems;
-    const plan: Plan = { id, compiled, kept: new Map(), started: [] };
+    const plan: Plan = { id, compiled, kept: new Map(), started: [], dialling: { isOn: dialsRelays === true, identity: gatewayIdentity ?? null } };
     this.#plan = plan;
     for (const [index, listener] of compiled.listeners.entries()) {
       const key = StreamListener.key(listener);
@@ -77,6 +92,7 @@ export class Engine {
       else problems.push(...(await this.#bind(plan, listener, index)));
     }
     problems.push(...(await this.services.prepare(compiled, httpSocket)));
+    await this.#reachAt(reachSocket ?? null);
     if (problems.length > 0) this.#forgetPlan();
     return problems.slice(0, 200);
   }
@@ -99,6 +115,7 @@ export class Engine {
       listener.commit();
     }
     this.services.commit();
+    this.relays.commit(plan.compiled.snapshot.relays, plan.dialling);
     this.log("info", `serving revision ${plan.compiled.snapshot.revision} on ${plan.compiled.listeners.map(({ listener }) => `${listener.address} port ${listener.port}`).join(", ")}${servicesText(plan.compiled)}`);
     return plan.compiled.snapshot.revision;
   }
@@ -118,6 +135,8 @@ export class Engine {
     this.#forgetPlan();
     for (const [key, listener] of this.#listeners) this.#retire(key, listener);
     this.services.close();
+    this.channels.drain();
+    this.relays.drain();
     if (this.#connections.size === 0) return 0;
     let timer: NodeJS.Timeout | undefined;
     let cut = 0;
@@ -135,7 +154,7 @@ export class Engine {
 
   accepted(listener: StreamListener, raw: net.Socket, client?: { source: Endpoint; acceptedMs: number }): Connection | undefined {
     const source = client?.source ?? peerEndpoint(raw);
-    const from = { source: endpointText(source), address: source.address, peer: peerOf(raw), acceptedMs: client?.acceptedMs ?? this.wheel.nowMs };
+    const from = { source: endpointText(source), address: source.address, peer: peerOf(raw), acceptedMs: client?.acceptedMs ?? this.wheel.nowMs, passage: null };
     const verdict = listener.isClosed ? "gateway-draining" : this.admission.admit(from.address, listener.limits, this.wheel.nowMs);
     if (verdict === "admitted") {
       const connection = new Connection(this, listener, raw, from);
@@ -146,6 +165,34 @@ export class Engine {
     raw.on("error", () => {}).destroy();
     this.#turnedAway(verdict, listener, from.source);
     return undefined;
+  }
+
+  /** The same doors as for `accepted`; the relay is counted, too, and the source only within the relay: it is what the relay says. */
+  acceptedRelayed(listener: StreamListener, stream: Duplex, { source, passage }: Relayed): Connection | "gateway-full" | "source-limit" {
+    const address = `${passage.relayId} ${source.replace(/:\d+$/, "")}`;
+    const { nowMs } = this.wheel;
+    const verdict = this.admission.admit(address, listener.limits, nowMs, passage.relayId);
+    if (verdict !== "admitted") {
+      this.#turnedAway(verdict, listener, source);
+      return verdict;
+    }
+    const connection = new Connection(this, listener, stream, { source, address, peer: "", acceptedMs: nowMs, passage });
+    this.admission.enter(connection, address, passage.relayId);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** A name of the agent site that is none of the listener's own: there a relay's connection goes as it is (S4-21). */
+  agentSite(listener: StreamListener, serverName: string | null): Match | undefined {
+    const { compiled } = this;
+    if (!compiled || serverName === null || listener.compiled.isNamed(serverName)) return undefined;
+    return agentSiteOf(compiled.routes, serverName);
+  }
+
+  /** Where connections go that a relay carries which this engine dialled: one that chooses by CONNECT, if there is one. */
+  listenerForRelays(): StreamListener | undefined {
+    const open = [...this.#listeners.values()].filter((listener) => !listener.isClosed);
+    return open.find((listener) => listener.compiled.listener.mode.kind === "connect") ?? open[0];
   }
 
   awaitHeader(listener: StreamListener, raw: net.Socket, onHeader: (client: { source: Endpoint; acceptedMs: number }, read: Buffer) => void): void {
@@ -197,22 +244,24 @@ export class Engine {
     this.refusalWaits();
   }
 
-  tunnelOpened(connection: Connection): void {
+  /** `isReported`: it is an agent's, so that the console hears of it. */
+  tunnelOpened(tunnel: Tunnel, isReported: boolean): void {
     this.counters.tunnelsOpened += 1;
-    this.#tunnels.add(connection);
-    this.ledger.mark(connection);
+    this.#tunnels.add(tunnel);
+    if (isReported) this.ledger.mark(tunnel);
   }
 
-  connectionOver(connection: Connection, listener: StreamListener, wasTunnel: boolean): void {
+  tunnelOver(tunnel: Tunnel, isReported: boolean): void {
+    this.#tunnels.delete(tunnel);
+    this.counters.bytesUpDone += tunnel.bytes.up;
+    this.counters.bytesDownDone += tunnel.bytes.down;
+    if (isReported) this.ledger.ended(tunnel);
+  }
+
+  connectionOver(connection: Connection, listener: StreamListener): void {
     this.#connections.delete(connection);
     this.admission.connectionOver();
     listener.connectionOver(connection);
-    if (wasTunnel) {
-      this.#tunnels.delete(connection);
-      this.counters.bytesUpDone += connection.bytes.up;
-      this.counters.bytesDownDone += connection.bytes.down;
-      this.ledger.ended(connection);
-    }
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
@@ -236,12 +285,12 @@ export class Engine {
       revision: this.compiled?.snapshot.revision ?? 0,
       accessVersion: this.access.version,
       isDraining: this.isDraining,
-      counters: { tunnels: this.#tunnels.size, connections: this.admission.connections, bytesUp, bytesDown, handshakes: this.counters.handshakes, handshakesResumed: this.counters.handshakesResumed, refused: this.refusals.total, tunnelsOpened: this.counters.tunnelsOpened, residentBytes: process.memoryUsage.rss(), loopDelayMaxMs, channels: 0 },
+      counters: { tunnels: this.#tunnels.size, connections: this.admission.connections, bytesUp, bytesDown, handshakes: this.counters.handshakes, handshakesResumed: this.counters.handshakesResumed, refused: this.refusals.total, tunnelsOpened: this.counters.tunnelsOpened, residentBytes: process.memoryUsage.rss(), loopDelayMaxMs, channels: this.channels.size },
       listeners: [...this.#listeners.values(), ...this.#retired].slice(0, 50).map((listener) => listener.status(this.admission.isFull(listener.limits))),
       refusals,
       refusalsDropped: dropped,
-      channels: [],
-      relays: [],
+      channels: this.channels.takeReports(this.wheel.nowMs),
+      relays: this.relays.takeReports(this.wheel.nowMs),
       tunnels: this.ledger.take(this.wheel.nowMs),
       logs: this.#logs.splice(0),
       ...this.services.takeReport(),
@@ -257,6 +306,21 @@ export class Engine {
     } catch (cause) {
       const { address, port } = compiled.listener;
       return [{ path: `listeners[${index}].port`, code: "listener-bind", message: `listener ${address} port ${port} cannot be bound: ${cause instanceof Error ? cause.message : String(cause)}`.slice(0, 500) }];
+    }
+  }
+
+  /** Not being able to listen there costs reverse access and nothing else: it is logged, and no reason to refuse a snapshot. */
+  async #reachAt(path: string | null): Promise<void> {
+    if ((this.#reach?.path ?? null) === path) return;
+    this.#reach?.close();
+    this.#reach = undefined;
+    if (path === null) return;
+    const server = new ReachServer(path, { channelsOf: (agentId) => this.channels.of(agentId), log: (level, message) => this.log(level, message) });
+    try {
+      await server.listen();
+      this.#reach = server;
+    } catch (cause) {
+      this.log("error", `agents cannot be reached through this engine: its socket ${path} cannot be bound: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
 

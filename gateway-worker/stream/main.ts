@@ -3,12 +3,15 @@
  * arguments: engine index, number of engines. When the supervisor is gone, so is the engine: an unfed engine must not go on serving.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { ChannelReport } from "../../contract/channel.ts";
 import type { EngineCommand, EngineMessage } from "../engine-messages.ts";
 import { Engine } from "./engine.ts";
 
 const reportEveryMs = 1_000;
 /** A refusal waits at most this long when nothing was reported lately, so the console shows it well within 2 s. */
 const refusalSoonMs = 100;
+/** More messages are not queued for a supervisor that does not read them: what they say goes with a report. */
+const unsentMax = 256;
 
 const engines = Math.max(1, Number(process.argv[3] ?? 1));
 const delay = monitorEventLoopDelay({ resolution: 20 });
@@ -16,13 +19,25 @@ const delay = monitorEventLoopDelay({ resolution: 20 });
 let isReportOpen = false;
 let isSoon = false;
 
-const engine = new Engine({ engines, refusalWaits: reportSoon });
+/** Messages that the channel has not taken yet. */
+let unsent = 0;
+
+const engine = new Engine({ engines, refusalWaits: reportSoon, channelMoved });
 
 function send(message: EngineMessage): void {
   if (!process.connected) return;
+  unsent += 1;
   process.send?.(message, undefined, {}, () => {
     // A broken channel is noticed as "disconnect".
+    unsent -= 1;
   });
+}
+
+/** An agent's channel opened or closed: said at once, unless the supervisor does not keep up (T38, T39). */
+function channelMoved(channel: ChannelReport): boolean {
+  if (unsent >= unsentMax) return false;
+  send({ kind: "channel", channel });
+  return true;
 }
 
 function report(): void {
@@ -59,7 +74,9 @@ async function obey(command: EngineCommand): Promise<void> {
     case "cut-member":
       return engine.services.cutMember(command.memberId);
     case "knock":
-      return;
+      return engine.channels.knock(command.agentIds);
+    case "channel-elsewhere":
+      return engine.channels.openedElsewhere(command);
     case "drain":
       return send({ kind: "drained", id: command.id, tunnelsCut: await engine.drain(command.timeoutMs) });
     case "seen":

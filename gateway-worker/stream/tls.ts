@@ -1,7 +1,9 @@
 /** The outer TLS of a listener: options, and what a failed handshake means (S0-14, S0-15; threats.md H1, H11). */
 import { constants } from "node:crypto";
 import tls from "node:tls";
+import { channelAlpn } from "../../contract/channel.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
+import { relayAlpn } from "../../contract/relay.ts";
 import { approvedCiphers, ciphers } from "../net/ciphers.ts";
 import type { CompiledListener } from "../runtime/compile.ts";
 
@@ -28,15 +30,21 @@ export function contextOptions(presented: Presented, anchorsPem: string[] | null
   };
 }
 
-/** Everything a listener's server is created with. The verdict is ours, after the handshake: a refusal needs its reason (H4). */
-export function serverOptions(listener: CompiledListener, anchorsPem: string[]): tls.TlsOptions {
+/** What a listener speaks itself, in the order of its preference. */
+export const listenerProtocols: readonly string[] = [channelAlpn, relayAlpn, "http/1.1"];
+
+/**
+ * Everything a listener's server is created with. The verdict is ours, after the handshake: a refusal needs its reason (H4).
+ * With a list of protocols both runtimes refuse a client that offers only others (measured, docs/data-plane.md); `speaks` false makes a server that
+ * selects none and refuses nobody for it, as a direct listener needs for what is no channel.
+ */
+export function serverOptions(listener: CompiledListener, anchorsPem: string[], speaks: boolean): tls.TlsOptions {
   return {
     ...secureContextOptions(listener, anchorsPem),
     requestCert: true,
     rejectUnauthorized: false,
     allowHalfOpen: true,
-    // A direct listener speaks no protocol of its own, so it selects none; a client that insists on another one than HTTP/1.1 elsewhere is told so.
-    ...(listener.listener.mode.kind === "connect" ? { ALPNProtocols: ["http/1.1"] } : {}),
+    ...(speaks ? { ALPNProtocols: [...listenerProtocols] } : {}),
   };
 }
 

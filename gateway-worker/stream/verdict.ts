@@ -9,8 +9,11 @@ import type { Compiled } from "../runtime/compile.ts";
 import { policyVerdict } from "../runtime/policy.ts";
 import type { PeerCertificate } from "./peer-certificate.ts";
 
+/** A client that passed, and what it passed with. */
+export type AdmittedClient = { kind: "admitted"; peer: PeerCertificate; identity: Identity & { kind: "agent" | "bundle" }; entry: AccessEntry };
+
 export type Verdict =
-  | { kind: "admitted"; peer: PeerCertificate; identity: Identity & { kind: "agent" | "bundle" }; entry: AccessEntry }
+  | AdmittedClient
   | { kind: "refused"; code: RefusalCode; detail: string; peer: PeerCertificate | undefined };
 
 export type VerdictInput = {
@@ -61,6 +64,7 @@ function judgeIdentity(input: VerdictInput, peer: PeerCertificate, refuse: (code
   const entry = input.access(who.kind, who.id);
   const isBundle = who.kind === "bundle";
   if (!entry) return refuse(isBundle ? "bundle-revoked" : "agent-unknown", `no ${who.kind} ${who.id} is known here`);
+  if (entry.status === "waiting") return refuse("agent-not-approved", `the ${who.kind} ${who.id} is enrolled, and nobody has approved it yet`);
   if (entry.status !== "active" || hasEnded(entry, input.nowMs)) return refuse(isBundle ? "bundle-revoked" : "agent-revoked", `the access of ${who.kind} ${who.id} was revoked or has ended`);
   if (!entry.fingerprints.includes(peer.fingerprint)) return refuse("certificate-superseded", `the certificate ${peer.fingerprint.slice(0, 16)} is none of the current ones of ${who.kind} ${who.id}`);
   // An enrolment bundle has no policy yet: it is what brings the first one.
