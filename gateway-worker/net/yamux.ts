@@ -4,23 +4,18 @@
  */
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { flag, frameType, goAwayCode, headerBytes, initialWindow, putHeader, writeHeader, type FrameHeader, type GoAwayCode } from "./yamux-frames.ts";
+import { flag, frameType, goAwayCode, initialWindow, writeHeader, type FrameHeader, type GoAwayCode } from "./yamux-frames.ts";
 import { Liveness } from "./yamux-liveness.ts";
 import { FrameParser } from "./yamux-parser.ts";
+import { FrameSender } from "./yamux-sender.ts";
 import { YamuxStream, type StreamHost } from "./yamux-stream.ts";
 import { YamuxError } from "./yamux-error.ts";
 
 export { YamuxStream } from "./yamux-stream.ts";
 export { YamuxError, type YamuxErrorCode } from "./yamux-error.ts";
 
-/** Data frames are cut to this, so that streams take turns, bytes. */
-const frameMax = 32_768;
-/** Frames up to this are copied into one buffer with their header: cheaper than two writes. */
-const copyMax = 8_192;
 /** Most that all streams of a session together may hold above their initial windows, bytes. Without it one peer could have every stream's window grown and then stop reading. */
 const growthMax = 33_554_432;
-/** A peer that lets this much of answers (pings, resets, updates) pile up does not read them: the session ends, bytes. */
-const answersMax = 262_144;
 /** Streams that we opened and the peer has not answered: Go's implementation resets what exceeds 256. */
 const unansweredMax = 256;
 /** Streams a peer may open a second over time, after a first `streamsMax` at once. More are read more slowly, so that opening and resetting without end costs the peer, not us. */
@@ -53,6 +48,7 @@ export class YamuxSession implements StreamHost {
   readonly #options: YamuxOptions;
   readonly #streamsMax: number;
   readonly #windowMax: number;
+  readonly #sender: FrameSender;
   readonly #parser: FrameParser;
   readonly #liveness: Liveness;
   readonly #streams = new Map<number, YamuxStream>();
@@ -62,9 +58,6 @@ export class YamuxSession implements StreamHost {
   /** The highest id that the peer has opened: frames for higher ones are no leftovers of a stream that is gone. */
   #peerHighestId = 0;
 
-  readonly #ready = new Set<YamuxStream>();
-  #isPumping = false;
-  #isCorked = false;
   #growthLeft = growthMax;
 
   /** Stream of the data that are being received; undefined when it is gone and they are dropped. */
@@ -77,7 +70,6 @@ export class YamuxSession implements StreamHost {
   #isOver = false;
   #isGoingAway = false;
   #isPeerGoingAway = false;
-  #bytesSent = 0;
   #bytesReceived = 0;
 
   /** Takes the socket over: reads, ends and destroys it. */
@@ -88,11 +80,11 @@ export class YamuxSession implements StreamHost {
     this.#windowMax = Math.max(initialWindow, options.windowMax ?? 4_194_304);
     this.#opensLeft = this.#streamsMax;
     this.#nextId = options.isClient ? 1 : 2;
+    this.#sender = new FrameSender(socket, () => this.#end("the peer does not read the answers to what it sends", undefined));
     this.#parser = new FrameParser({ onFrame: (header) => this.#onFrame(header), onData: (piece, isLast) => this.#onData(piece, isLast), isHeld: () => this.#isHeld });
-    this.#liveness = new Liveness({ sendPing: (value) => this.#send(frameType.ping, flag.syn, 0, value), onDead: (reason) => this.#end(reason, undefined) }, options.silenceMs);
+    this.#liveness = new Liveness({ sendPing: (value) => this.#sender.send({ type: frameType.ping, flags: flag.syn, streamId: 0, length: value }), onDead: (reason) => this.#end(reason, undefined) }, options.silenceMs);
     if (socket instanceof net.Socket) socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("drain", () => this.#pump());
     socket.on("end", () => this.#end("the peer closed the connection", undefined));
     socket.on("error", (error: Error) => this.#end(`the connection failed: ${error.message}`, undefined));
     socket.on("close", () => this.#end("the connection was cut", undefined));
@@ -119,11 +111,11 @@ export class YamuxSession implements StreamHost {
   }
   /** Data bytes from the client to the server, without headers. */
   get bytesUp(): number {
-    return this.#options.isClient ? this.#bytesSent : this.#bytesReceived;
+    return this.#options.isClient ? this.#sender.bytes : this.#bytesReceived;
   }
   /** Data bytes from the server to the client, without headers. */
   get bytesDown(): number {
-    return this.#options.isClient ? this.#bytesReceived : this.#bytesSent;
+    return this.#options.isClient ? this.#bytesReceived : this.#sender.bytes;
   }
 
   /** Opens a stream; it can be written to at once, and is reset when the peer refuses it. Throws YamuxError. */
@@ -136,7 +128,7 @@ export class YamuxSession implements StreamHost {
     this.#nextId += 2;
     this.#unanswered += 1;
     this.#streams.set(stream.id, stream);
-    this.#send(frameType.windowUpdate, flag.syn, stream.id, 0);
+    this.#sender.send({ type: frameType.windowUpdate, flags: flag.syn, streamId: stream.id, length: 0 });
     return stream;
   }
 
@@ -155,7 +147,7 @@ export class YamuxSession implements StreamHost {
   goAway(): void {
     if (this.#isOver || this.#isGoingAway) return;
     this.#isGoingAway = true;
-    this.#send(frameType.goAway, 0, 0, goAwayCode.normal);
+    this.#sender.send({ type: frameType.goAway, flags: 0, streamId: 0, length: goAwayCode.normal });
   }
 
   /** Ends the session now: go-away, and all streams are reset. */
@@ -166,12 +158,11 @@ export class YamuxSession implements StreamHost {
   // What streams ask of their session (StreamHost).
 
   readyToSend(stream: YamuxStream): void {
-    this.#ready.add(stream);
-    this.#pump();
+    this.#sender.ready(stream);
   }
 
   sendUpdate(stream: YamuxStream, flags: number, delta: number): void {
-    this.#send(frameType.windowUpdate, flags, stream.id, delta);
+    this.#sender.send({ type: frameType.windowUpdate, flags: flags, streamId: stream.id, length: delta });
   }
 
   /** A window that the peer used half of in less than two round trips is what holds the stream back: it is doubled, while the session's budget lasts. */
@@ -187,7 +178,7 @@ export class YamuxSession implements StreamHost {
   released(stream: YamuxStream, grownBy: number): void {
     if (!this.#streams.delete(stream.id)) return;
     this.#growthLeft += grownBy;
-    this.#ready.delete(stream);
+    this.#sender.forget(stream);
     if (this.#receiving === stream) this.#receiving = undefined;
     if (this.#isOwn(stream.id)) this.#answered(stream);
     else this.#peerStreams -= 1;
@@ -202,58 +193,6 @@ export class YamuxSession implements StreamHost {
     if (!stream.isUnanswered) return;
     stream.isUnanswered = false;
     this.#unanswered -= 1;
-  }
-
-  // Sending.
-
-  #send(type: FrameHeader["type"], flags: number, streamId: number, length: number): void {
-    if (this.#isOver || this.#socket.destroyed) return;
-    this.#cork();
-    this.#socket.write(writeHeader({ type, flags, streamId, length }));
-    // Data stop at the socket's own mark (#pump); what lies far above it are answers that nobody reads.
-    if (this.#socket.writableLength > this.#socket.writableHighWaterMark + frameMax + answersMax) this.#end("the peer does not read the answers to what it sends", undefined);
-  }
-
-  /** One write to the connection for all frames of a turn. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#socket.uncork();
-    });
-  }
-
-  /** Lets the streams that have something take turns, one frame each, as long as the connection takes it. */
-  #pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    for (const stream of this.#ready) {
-      if (this.#isOver || this.#socket.writableNeedDrain || this.#socket.destroyed) break;
-      this.#ready.delete(stream);
-      this.#sendData(stream);
-      // Added anew, it stands behind the others.
-      if (stream.canSend) this.#ready.add(stream);
-    }
-    this.#isPumping = false;
-  }
-
-  #sendData(stream: YamuxStream): void {
-    const parts = stream.takeForFrame(frameMax);
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    if (length > 0) {
-      this.#bytesSent += length;
-      this.#cork();
-      const isCopied = length <= copyMax;
-      const head = Buffer.allocUnsafe(headerBytes + (isCopied ? length : 0));
-      putHeader(head, { type: frameType.data, flags: 0, streamId: stream.id, length });
-      let at = headerBytes;
-      for (const part of isCopied ? parts : []) at += part.copy(head, at);
-      this.#socket.write(head);
-      for (const part of isCopied ? [] : parts) this.#socket.write(part);
-    }
-    stream.tookFrame();
   }
 
   // Receiving.
@@ -297,7 +236,7 @@ export class YamuxSession implements StreamHost {
   #onFrame(header: FrameHeader): string | undefined {
     switch (header.type) {
       case frameType.ping:
-        if ((header.flags & flag.syn) !== 0) this.#send(frameType.ping, flag.ack, 0, header.length);
+        if ((header.flags & flag.syn) !== 0) this.#sender.send({ type: frameType.ping, flags: flag.ack, streamId: 0, length: header.length });
         else this.#liveness.answered(header.length);
         return undefined;
       case frameType.goAway:
@@ -340,13 +279,13 @@ export class YamuxSession implements StreamHost {
     this.#peerHighestId = Math.max(this.#peerHighestId, header.streamId);
     if ((header.flags & flag.rst) !== 0) return undefined;
     if (this.#isGoingAway || this.#peerStreams >= this.#streamsMax) {
-      this.#send(frameType.windowUpdate, flag.rst, header.streamId, 0);
+      this.#sender.send({ type: frameType.windowUpdate, flags: flag.rst, streamId: header.streamId, length: 0 });
       return undefined;
     }
     const stream = new YamuxStream(header.streamId, this, false);
     this.#peerStreams += 1;
     this.#streams.set(stream.id, stream);
-    this.#send(frameType.windowUpdate, flag.ack, stream.id, 0);
+    this.#sender.send({ type: frameType.windowUpdate, flags: flag.ack, streamId: stream.id, length: 0 });
     this.#options.onStream(stream);
     return stream.destroyed ? undefined : stream;
   }
@@ -384,7 +323,7 @@ export class YamuxSession implements StreamHost {
     this.#isOver = true;
     const error = new YamuxError("session-over", `the session has ended: ${reason}`);
     this.#liveness.close(error);
-    this.#ready.clear();
+    this.#sender.close();
     this.#held = undefined;
     for (const stream of this.#streams.values()) stream.sessionEnded(error);
     this.#streams.clear();
