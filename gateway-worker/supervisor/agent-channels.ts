@@ -37,6 +37,10 @@ export class AgentChannels {
     return newest && { engine: newest.engine, channelId: newest.report.channelId };
   }
 
+  knows(channelId: string): boolean {
+    return this.#channels.has(channelId);
+  }
+
   /** Why this agent's last channel here ended; undefined while nobody knows. */
   whyEnded(agentId: string): string | undefined {
     return this.#ends.get(agentId);

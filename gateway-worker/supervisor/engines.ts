@@ -319,7 +319,12 @@ export class EngineGroup {
     this.#options.onStatus(this.status());
   }
 
+  /** A channel that is new is told to the other engines: a second machine of the same identity ends the first one's (T22). */
   #channelsMoved(engine: number, reports: readonly ChannelReport[]): void {
+    for (const { channelId, agentId, instance, openedAt, source, endedAt } of reports) {
+      if (endedAt !== null || this.#channels.knows(channelId)) continue;
+      for (const other of this.#runningStreams()) if (other.index !== engine) other.tell({ kind: "channel-elsewhere", agentId, instance, openedAt, source });
+    }
     const news = this.#channels.take(engine, reports);
     if (news.length > 0) this.#options.onChannels?.(news);
   }

@@ -1,15 +1,18 @@
 /** The procedures of the control channel. Two routers for two doors: without a client certificate there is only `enrol`, and nothing else exists. */
 import { initTRPC, TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { applied, controlHello, type ControlMessage, controlReport, controlWelcome, listenerCertificateReply, listenerCertificateRequest } from "../../contract/control.ts";
+import { applied, controlHello, type ControlMessage, controlReport, controlWelcome, listenerCertificateReply, listenerCertificateRequest, locateAgent as locateAgentInput, locateAgentReply } from "../../contract/control.ts";
 import { gatewayEnrolment, gatewayEnrolmentReply } from "../../contract/enrolment.ts";
 import type { ConsoleErrorCode } from "../../contract/error-codes.ts";
+import { reachAuthorisation, reachAuthorisationReply } from "../../contract/reach.ts";
 import { ConsoleError } from "../errors.ts";
 import { errorFields, log } from "../log.ts";
+import { locateAgent } from "../services/channel/locate.ts";
 import { enrolGateway, type Stranger } from "../services/gateway/enrol.ts";
 import { issueListenerCertificate } from "../services/gateway/issue-listener-certificate.ts";
 import { recordAck, recordNack } from "../services/gateway/record-applied.ts";
 import { recordReport } from "../services/gateway/record-report.ts";
+import { authoriseReach } from "../services/reach-session/authorise.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { FanOut } from "./fan-out.ts";
 
@@ -44,6 +47,14 @@ export const channelRouter = gateways.router({
     demandGreeted(ctx.connection);
     await recordReport(ctx.connection.caller, input, ctx.connection.memory);
     return null;
+  })),
+  authoriseReach: gateways.procedure.input(reachAuthorisation).output(reachAuthorisationReply).mutation(async ({ ctx, input }) => await answered("authoriseReach", async () => {
+    demandGreeted(ctx.connection);
+    return await authoriseReach(ctx.connection.caller, input);
+  })),
+  locateAgent: gateways.procedure.input(locateAgentInput).output(locateAgentReply).mutation(async ({ ctx, input }) => await answered("locateAgent", async () => {
+    demandGreeted(ctx.connection);
+    return await locateAgent(ctx.connection.caller, input);
   })),
   listenerCertificate: gateways.procedure.input(listenerCertificateRequest).output(listenerCertificateReply).mutation(async ({ ctx, input }) => await answered("listenerCertificate", async () => {
     demandGreeted(ctx.connection);

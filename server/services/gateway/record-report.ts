@@ -1,10 +1,12 @@
-/** Stores what a gateway reports: status, reach of servers, refusals, tunnels, log lines, a sample a minute. A report stored twice makes no second row. */
+/** Stores what a gateway reports: status, reach of servers, refusals, tunnels, log lines, a sample a minute, agent channels, sessions, relays. A report stored twice makes no second row. */
 import type { ControlReport, GatewayStatus, LogLine, Refusal, TunnelReport } from "../../../contract/control.ts";
 import type { LiveEvent } from "../../../contract/objects.ts";
 import { Prisma, type Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { publishAllLive } from "../change/publish.ts";
+import { recordChannels } from "../channel/record.ts";
 import { recordHealth } from "../pool/record-health.ts";
+import { recordSessions } from "../reach-session/record.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
 
 /** Log lines kept per gateway. */
@@ -23,6 +25,9 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
     events.push(...(await recordHealth(tx, caller, report.health, now)), ...(await recordLoads(tx, caller, report.services, { memory, now })));
     await publishAllLive(tx, caller.organisationId, events);
   });
+  // Each in a transaction of its own, and all of them again when the report comes again: rows are known by their ids.
+  await recordChannels(caller, report.channels, report.areChannelsComplete, now);
+  await recordSessions(caller, report.sessions, now);
 }
 
 async function recordStatus(tx: Tx, caller: Caller, status: GatewayStatus, moment: { memory: ReportMemory; now: Date }): Promise<LiveEvent[]> {
