@@ -64,10 +64,13 @@ export class UpstreamLink {
   async #session(signal: AbortSignal): Promise<string> {
     const socket = await connectUpstream(this.#upstream, this.#settings, this.#identity, signal);
     return await new Promise<string>((resolve, reject) => {
+      let hasServed = false;
       const onState = (session: UpstreamSession, state: SessionState, why: string): void => {
         this.#host.onState(session, state, why);
-        if (state === "serving") this.#serving();
-        if (state === "leaving" || state === "over") resolve(why);
+        if (state === "serving") {
+          hasServed = true;
+          this.#serving();
+        } else if (hasServed) resolve(why); // before that, the refusal of the hello says more
       };
       const session = new UpstreamSession(socket, { label: this.view.label, rank: this.#rank, serverName: (this.#upstream.serverName ?? this.#upstream.host).toLowerCase() }, { ...this.#host, onState });
       this.#host.onSession(session);

@@ -77,7 +77,9 @@ export class UpstreamSession {
   /** Says who we are. Throws RelayError `upstream-refused` when the upstream does not take us; the session is over then. */
   async greet(): Promise<void> {
     try {
-      const answer = await this.#ask(this.#yamux.open(), this.#host.hello(), helloTimeoutMs);
+      const stream = this.#yamux.open();
+      const answer = await this.#ask(stream, this.#host.hello(), helloTimeoutMs);
+      stream.destroy();
       if (answer.kind === "refused") throw new RelayError("upstream-refused", `${this.place.label} refused this relay (${answer.code}): ${refusals[answer.code].sentence} ${refusals[answer.code].cure}${answer.detail ? ` [${answer.detail}]` : ""}`);
     } catch (error) {
       const why = error instanceof RelayError ? error : new RelayError("upstream-refused", `${this.place.label} did not answer the hello: ${explain(error)}.`, error);
@@ -103,6 +105,8 @@ export class UpstreamSession {
     });
     if (answer.kind === "accepted") return stream;
     stream.destroy();
+    // It says so to everybody in a moment; another session may take this one.
+    if (answer.code === "gateway-draining") throw new Error(`${this.place.label} drains`);
     throw new RelayError("upstream-refused", `${this.place.label} refused the connection (${answer.code}): ${answer.detail || refusals[answer.code].sentence}`);
   }
 

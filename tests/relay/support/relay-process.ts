@@ -1,10 +1,11 @@
 /** A relay as a process of its own, on either runtime, with its settings in a folder that goes away. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import type { z } from "zod";
 import { relaySettings } from "../../../contract/relay.ts";
 import type { RelayView } from "../../../gateway-worker/relay/relay.ts";
@@ -32,11 +33,13 @@ export type RelayOptions = {
   namespace?: string;
 };
 
+type Running = ChildProcessByStdio<null, Readable, Readable>;
+
 export class RelayProcess {
   readonly folder: string;
   readonly settings: z.output<typeof relaySettings>;
   readonly #options: RelayOptions;
-  process: ChildProcess;
+  process: Running;
   exited: Promise<number | null>;
   output = "";
 
@@ -59,14 +62,18 @@ export class RelayProcess {
   }
 
   /** The certificate's fingerprint, from `relay id`. */
-  get fingerprint(): string {
-    return (JSON.parse(execFileSync(...this.#command("id", "--json")).toString()) as { fingerprint: string }).fingerprint;
+  async fingerprint(): Promise<string> {
+    const { stdout, stderr } = await this.command("id", "--json");
+    if (stdout === "") throw new Error(stderr);
+    return (JSON.parse(stdout) as { fingerprint: string }).fingerprint;
   }
 
   /** Runs another of its commands to the end. */
-  command(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  async command(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
     const [file, list, options] = this.#command(...args);
-    return spawnSync(file, list, { ...options, encoding: "utf8" });
+    return await new Promise((settle) => {
+      execFile(file, list, options, (error, stdout, stderr) => settle({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr }));
+    });
   }
 
   /** What /status says; undefined while it does not answer. */
@@ -121,19 +128,19 @@ export class RelayProcess {
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #command(...args: string[]): [string, string[], { env: Record<string, string> }] {
+  #command(...args: string[]): [string, string[], { env: NodeJS.ProcessEnv }] {
     const program = this.#options.program ?? path.join(root, "gateway-worker", "relay", "main.ts");
     const runtime = runtimePaths[this.#options.runtime ?? "node"];
     const quiet = (this.#options.runtime ?? "node") === "node" ? ["--no-warnings"] : [];
-    const env = { PATH: process.env["PATH"] ?? "", SALLYPORT_RELAY_SETTINGS: path.join(this.folder, "relay.json"), SALLYPORT_RELAY_DIR: path.join(this.folder, "key"), SALLYPORT_RELAY_METRICS_PORT: String(args[0] === "run" ? 0 : (this.metricsPort ?? 0)), SALLYPORT_LOG_LEVEL: "debug" };
+    const env = { PATH: process.env["PATH"] ?? "", NODE_ENV: "test" as const, SALLYPORT_RELAY_SETTINGS: path.join(this.folder, "relay.json"), SALLYPORT_RELAY_DIR: path.join(this.folder, "key"), SALLYPORT_RELAY_METRICS_PORT: String(args[0] === "run" ? 0 : (this.metricsPort ?? 0)), SALLYPORT_LOG_LEVEL: "debug" };
     const { namespace } = this.#options;
     return namespace === undefined ? [runtime, [...quiet, program, ...args], { env }] : ["ip", ["netns", "exec", namespace, runtime, ...quiet, program, ...args], { env }];
   }
 
-  #spawn(): [ChildProcess, Promise<number | null>] {
+  #spawn(): [Running, Promise<number | null>] {
     const [file, args, options] = this.#command("run");
-    const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (this.output += text));
+    const child = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "pipe"] as const });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (this.output += text));
     return [child, new Promise((settle) => child.once("exit", (code) => settle(code)))];
   }
 }
