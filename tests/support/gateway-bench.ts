@@ -4,12 +4,14 @@ import fs from "node:fs";
 import type net from "node:net";
 import tls from "node:tls";
 import type { AccessEntry } from "../../contract/access.ts";
+import type { ChannelReport } from "../../contract/channel.ts";
 import type { LogLine, Refusal, TunnelReport } from "../../contract/control.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
 import { formatIdentity } from "../../contract/names.ts";
+import type { RelayReport } from "../../contract/relay.ts";
 import { listenerLimits } from "../../contract/snapshot.ts";
 import type { ListenerLimits, Snapshot, SnapshotServer, TunnelListener } from "../../contract/snapshot.ts";
-import type { ListenerCertificatePem } from "../../gateway-worker/engine-messages.ts";
+import type { GatewayIdentityPem, ListenerCertificatePem } from "../../gateway-worker/engine-messages.ts";
 import { EngineGroup } from "../../gateway-worker/supervisor/engines.ts";
 import type { ApplyResult } from "../../gateway-worker/supervisor/engines.ts";
 import { TestCa } from "./pki.ts";
@@ -22,7 +24,7 @@ const trustDomain = "sallyport.internal";
 
 export type TestAgent = Issued & { id: string };
 
-export type BenchOptions = { runtime: Runtime; engines?: number; limits?: Partial<ListenerLimits>; address?: string; algorithms?: TunnelListener["algorithms"] };
+export type BenchOptions = { runtime: Runtime; engines?: number; limits?: Partial<ListenerLimits>; address?: string; algorithms?: TunnelListener["algorithms"]; /** What engines dial relays with. */ gatewayIdentity?: (bench: GatewayBench) => GatewayIdentityPem };
 
 export class GatewayBench {
   readonly organisationId = randomUUID();
@@ -30,6 +32,9 @@ export class GatewayBench {
   readonly refusals: Refusal[] = [];
   readonly tunnels: TunnelReport[] = [];
   readonly logs: LogLine[] = [];
+  /** What the engines said of agent channels and of relays. */
+  readonly channels: ChannelReport[] = [];
+  readonly relays: RelayReport[] = [];
   readonly group: EngineGroup;
   readonly root: TestCa;
   readonly issuing: TestCa;
@@ -59,10 +64,10 @@ export class GatewayBench {
       virtualServices: [],
       pools: [],
       inside: null,
-    peers: [],
-    relays: [],
-    consoleKeys: { signing: [], encryption: [] },
-    drainTimeoutMs: 1_000,
+      peers: [],
+      relays: [],
+      consoleKeys: { signing: [], encryption: [] },
+      drainTimeoutMs: 1_000,
       forwardsLogs: true,
       maxStaleMs: null,
     };
@@ -81,7 +86,7 @@ export class GatewayBench {
       listenerCertificate: gatewayCa.issued,
       port: await freePort(),
       options,
-      group: (self) => new EngineGroup({ runtime: options.runtime, count: options.engines ?? 1, onRefusals: (refusals) => void self.refusals.push(...refusals), onTunnels: (tunnels) => void self.tunnels.push(...tunnels), onStatus: () => {}, onLog: (line) => void self.logs.push(line) }),
+      group: (self) => new EngineGroup({ runtime: options.runtime, count: options.engines ?? 1, onRefusals: (refusals) => void self.refusals.push(...refusals), onTunnels: (tunnels) => void self.tunnels.push(...tunnels), onChannels: (reports) => void self.channels.push(...reports), onRelays: (reports) => void self.relays.push(...reports), onStatus: () => {}, onLog: (line) => void self.logs.push(line), ...(options.gatewayIdentity ? { gatewayIdentity: options.gatewayIdentity(self) } : {}) }),
     });
     await bench.group.start();
     bench.snapshot.servers = servers;
