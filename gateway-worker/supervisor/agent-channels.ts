@@ -41,12 +41,6 @@ export class AgentChannels {
     return this.#channels.has(channelId);
   }
 
-  /** Other engines that hold a channel of this agent's other runs: of two machines with one identity the newer is served (T22). */
-  rivals(engine: number, { agentId, instance }: ChannelReport): number[] {
-    const held = [...(this.#byAgent.get(agentId) ?? [])].map((channelId) => this.#channels.get(channelId)).filter((other) => other !== undefined);
-    return [...new Set(held.filter((other) => other.engine !== engine && other.report.instance !== instance).map((other) => other.engine))];
-  }
-
   /** Why this agent's last channel here ended; undefined while nobody knows. */
   whyEnded(agentId: string): string | undefined {
     return this.#ends.get(agentId);

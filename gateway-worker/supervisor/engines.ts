@@ -326,11 +326,6 @@ export class EngineGroup {
       for (const other of this.#runningStreams()) if (other.index !== engine) other.tell({ kind: "channel-elsewhere", agentId, instance, openedAt, source });
     }
     const news = this.#channels.take(engine, reports);
-    for (const report of news) {
-      if (report.endedAt !== null) continue;
-      const { agentId, instance, openedAt, source } = report;
-      for (const rival of this.#channels.rivals(engine, report)) this.#streams[rival]?.tell({ kind: "channel-elsewhere", agentId, instance, openedAt, source });
-    }
     if (news.length > 0) this.#options.onChannels?.(news);
   }
 
