@@ -61,18 +61,20 @@ export class ControlBench {
   }
 
   /** A gateway row with one listener on a free port of the loopback, and the server assigned to it. */
-  async gateway(options: { name?: string; serverIds?: string[]; certificateKind?: string; keyType?: string } = {}): Promise<{ id: string; port: number; listenerId: string }> {
+  async gateway(options: { name?: string; serverIds?: string[]; certificateKind?: string; keyType?: string; /** With an inside listener, on the loopback as `localhost`. */ hasInside?: boolean } = {}): Promise<{ id: string; port: number; listenerId: string; insidePort: number }> {
     const port = await freePort();
+    const insidePort = options.hasInside === true ? await freePort() : 0;
     const name = options.name ?? `gateway ${randomBytes(4).toString("hex")}`;
     const row = await this.db.gateway.create({
       data: {
         organisationId: this.organisationId, name, nameKey: name.toLowerCase(), publicNames: ["localhost"], publicPort: port, drainTimeoutSeconds: 2, certificateKind: options.certificateKind ?? "self-signed", certificateKeyType: options.keyType ?? "ec-p256",
+        ...(insidePort > 0 ? { insideAddress: "127.0.0.1", insidePort, insideNames: ["localhost", "127.0.0.1"] } : {}),
         listeners: { create: [{ ordinal: 0, address: "127.0.0.1", port }] },
         servers: { create: (options.serverIds ?? []).map((serverId) => ({ serverId })) },
       },
       select: { id: true, listeners: { select: { id: true } } },
     });
-    return { id: row.id, port, listenerId: row.listeners[0]?.id ?? "" };
+    return { id: row.id, port, listenerId: row.listeners[0]?.id ?? "", insidePort };
   }
 
   /** A site server that listens on this port of the loopback. */
