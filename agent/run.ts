@@ -3,10 +3,9 @@
  * Every stage fails on its own and is tried again; the process only ends on a signal.
  */
 import { randomUUID } from "node:crypto";
-import { type AgentPolicy, agentPolicy, agentStatusReply, agentTime, type AgentStatusReport } from "../contract/agent-site.ts";
-import type { GatewayStreamHead } from "../contract/channel.ts";
-import { type AgentChannel, endWith } from "./channel/channel.ts";
-import { ChannelKeeper } from "./channel/keeper.ts";
+import { type AgentPolicy, agentPolicy, agentStatusReply, agentTime } from "../contract/agent-site.ts";
+import { type DialledWays, dialledWays } from "./channel/dialled-way.ts";
+import { ChannelListener } from "./channel/listener.ts";
 import type { AgentConfig } from "./config.ts";
 import { asAgentError } from "./errors.ts";
 import { completeEnrolment, initialPolicy } from "./identity/enrol.ts";
@@ -15,14 +14,15 @@ import { IdentityStore } from "./identity/store.ts";
 import { collectInventory } from "./inventory.ts";
 import { effectivePolicy, localSettings, type LocalSettings, relayUse } from "./local-settings.ts";
 import type { AgentLog } from "./log.ts";
+import { ownStatus, statusReport } from "./own-status.ts";
+import { makeParts, type Parts } from "./parts.ts";
+import { authority } from "./path/connect.ts";
 import type { HttpRequest, HttpResponse } from "./path/http.ts";
-import { errorCodeOf, PathKeeper } from "./path/keeper.ts";
+import { errorCodeOf } from "./path/keeper.ts";
 import type { Trust } from "./path/route.ts";
 import { barePolicy, PolicyStore } from "./policy-store.ts";
-import { ReachServer } from "./reach/server.ts";
-import { ReportConnection } from "./report-connection.ts";
 import { Sleeper } from "./sleeper.ts";
-import { type AgentStatus, certificateFacts, runtimeName, statusWriteEveryMs, writeStatus } from "./status.ts";
+import { type AgentStatus, runtimeName, statusWriteEveryMs, writeStatus } from "./status.ts";
 import { agentVersion } from "./version.ts";
 import type { AgentWork } from "./work.ts";
 
@@ -33,9 +33,6 @@ const enrolRetryMs = { min: 3_000, max: 10_000 };
 const retryMs = { min: 2_000, max: 5_000 };
 const skewWarningMs = 5 * 60_000;
 const nobody = "00000000-0000-4000-8000-000000000000";
-
-/** The parts that live while the agent works. */
-type Parts = { keeper: PathKeeper; reports: ReportConnection; channels: ChannelKeeper; reach: ReachServer };
 
 export class AgentRun {
   readonly #config: AgentConfig;
@@ -48,6 +45,7 @@ export class AgentRun {
   readonly #instance = randomUUID();
   readonly #sleeper = new Sleeper();
   readonly #work: AgentWork;
+  readonly #listener: ChannelListener | undefined;
   #policy: AgentPolicy | undefined;
   #etag: string | null = null;
   #parts: Parts | undefined;
@@ -62,6 +60,7 @@ export class AgentRun {
     this.#config = config;
     this.#log = log;
     this.#local = localSettings(config);
+    this.#listener = this.#local.listen === null ? undefined : new ChannelListener({ ...this.#local.listen, log });
     this.#store = new IdentityStore(config.stateDir);
     this.#identity = new IdentityInUse(this.#store, log);
     this.#policies = new PolicyStore(config.stateDir);
@@ -87,10 +86,12 @@ export class AgentRun {
       if (this.#store.loadPending()) this.#sleeper.wake(); // somebody called `enrol`
     }, statusWriteEveryMs);
     try {
+      await this.#listener?.start();
       await this.#becomeEnrolled();
       if (!this.#stop.signal.aborted) await this.#workOn();
     } finally {
       clearInterval(this.#statusTimer);
+      this.#listener?.close();
       this.#closeParts();
       this.#writeStatus();
       this.#log.info("the agent stops");
@@ -127,7 +128,7 @@ export class AgentRun {
       try {
         this.#policy = initialPolicy(pending);
         this.#warnOfRelay();
-        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 30_000, signal: this.#stop.signal, relay: this.#relay() });
+        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 30_000, signal: this.#stop.signal, relay: this.#relay(), ...this.#dialled() });
         this.#policies.save({ policy: this.#policy, etag: null });
         this.#problem = null;
       } catch (error) {
@@ -153,47 +154,31 @@ export class AgentRun {
     this.#parts = this.#makeParts();
     this.#parts.keeper.start();
     this.#parts.channels.start();
+    this.#parts.acceptChannels(this.#stop.signal);
     while (!this.#stop.signal.aborted) await this.#round();
   }
 
-  #makeParts(): Parts {
-    const options = { policy: () => this.#currentPolicy(), trust: () => this.#trust(), log: this.#log, instance: this.#instance };
-    const isListening = this.#local.listen !== null;
-    const reach = new ReachServer({ policy: options.policy, identity: () => this.#identity.identity, local: this.#local.reach, log: this.#log, now: () => this.#now() });
-    const channels = new ChannelKeeper({
-      ...options,
-      isListening,
-      onStream: (stream, head, channel) => this.#serve(reach, stream, head, channel),
-      onChange: () => {
-        this.#writeStatus();
-        if (isListening && channels.route) this.#parts?.keeper.kick();
-      },
-    });
-    let wasPath = "";
-    const keeper = new PathKeeper({
-      ...options,
-      isListening,
-      channelRoute: () => channels.route,
-      isProofNeeded: true,
-      onRefused: (code, chainPem) => this.#identity.refused(code, chainPem),
-      onChange: (active) => {
-        const path = JSON.stringify([active.path, active.since]);
-        this.#writeStatus();
-        if (path !== wasPath && active.path.kind !== "none") this.#sleeper.wake();
-        wasPath = path;
-      },
-    });
-    return { keeper, reports: new ReportConnection({ ...options, keeper }), channels, reach };
+  /** What enrolment takes while there is no channel yet, and with one. */
+  #dialled(): { dialled?: DialledWays } {
+    const channels = this.#parts?.channels;
+    if (!this.#listener) return {};
+    return { dialled: channels ? { route: () => channels.route, watch: () => () => undefined } : dialledWays(this.#listener) };
   }
 
-  #serve(reach: ReachServer, stream: Parameters<ReachServer["serve"]>[0], head: GatewayStreamHead, channel: AgentChannel): void {
-    switch (head.kind) {
-      case "reach":
-        return void reach.serve(stream, head, channel);
-      case "wake":
-        endWith(stream, { kind: "accepted" });
-        for (const wake of this.#work.onWake) wake();
-    }
+  #makeParts(): Parts {
+    let wasPath = "";
+    return makeParts({
+      log: this.#log, local: this.#local, instance: this.#instance, listener: this.#listener, work: this.#work,
+      trust: () => this.#trust(),
+      onRefused: (code, chainPem) => this.#identity.refused(code, chainPem),
+      onChange: (active) => {
+        this.#writeStatus();
+        const path = JSON.stringify([active?.path, active?.since]);
+        if (active === undefined || path === wasPath) return;
+        wasPath = path;
+        if (active.path.kind !== "none") this.#sleeper.wake();
+      },
+    });
   }
 
   /** One round: policy and inventory when the connection is new or they are due, then a report. Sleeps until the next is due or something changes. */
@@ -221,7 +206,7 @@ export class AgentRun {
     const pending = this.#store.loadPending();
     if (pending) {
       try {
-        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 10_000, signal: this.#stop.signal, relay: this.#relay() });
+        await completeEnrolment(this.#store, pending, { log: this.#log, deadlineMs: 10_000, signal: this.#stop.signal, relay: this.#relay(), ...this.#dialled() });
       } catch (error) {
         const failure = asAgentError(error, "enrolment-refused");
         this.#log.warn("could not enrol", { code: failure.code, detail: failure.message });
@@ -283,7 +268,7 @@ export class AgentRun {
     if (!parts) return;
     const { keeper, reports } = parts;
     const attempts = keeper.attempts.take();
-    const report = this.#statusReport(parts, attempts);
+    const report = statusReport(parts, { attempts, policyRevision: this.#currentPolicy().revision, relay: this.#relay() });
     try {
       const answer = await reports.request({ method: "POST", path: "/v1/status", body: report });
       if (answer.status !== 200) throw new Error(`the management server answered ${answer.status} (${errorCodeOf(answer.body)}) to a status report`);
@@ -296,24 +281,6 @@ export class AgentRun {
       keeper.attempts.untake(attempts);
       throw error;
     }
-  }
-
-  #statusReport({ keeper, channels }: Parts, attempts: AgentStatusReport["attempts"]): AgentStatusReport {
-    const { path, step } = keeper.active;
-    const { facts } = channels;
-    const relay = this.#relay();
-    return {
-      now: new Date().toISOString(),
-      version: agentVersion,
-      path,
-      step,
-      policyRevision: this.#currentPolicy().revision,
-      attempts,
-      channel: facts === null ? null : { gatewayId: facts.gatewayId, channelId: facts.channelId, openedAt: facts.openedAt },
-      channelProblem: channels.problem,
-      relay: relay === null ? null : { host: relay.host, port: relay.port },
-      isRelayValidationOff: relay?.isValidated === false,
-    };
   }
 
   async #sendLogs(): Promise<void> {
@@ -350,7 +317,7 @@ export class AgentRun {
   #warnOfRelay(): void {
     const relay = this.#relay();
     if (relay === null) return;
-    this.#log.info("every connection goes to a relay", { relay: `${relay.host}:${relay.port}` });
+    this.#log.info("every connection goes to a relay", { relay: authority(relay.host, relay.port) });
     if (!relay.isValidated) this.#log.warn("THE RELAY'S AND GATEWAY'S CERTIFICATES ARE NOT CHECKED: whoever controls this network can pretend to be the gateway. The management server's is checked all the same. Turn it on again with: sallyport-agent relay --relay-validation on");
   }
 
@@ -364,41 +331,9 @@ export class AgentRun {
   }
 
   #writeStatus(): void {
-    const active = this.#parts?.keeper.active ?? { path: { kind: "none" as const }, step: "idle" as const, connectionId: null, since: new Date().toISOString(), error: null };
-    const { identity } = this.#identity;
-    const policy = this.#policy;
-    const relay = this.#relay();
+    const facts = { parts: this.#parts, identity: this.#identity.identity, policy: this.#policy, local: this.#local, relay: this.#relay(), inventorySentAt: this.#inventorySentAt, reportedAt: this.#reportedAt, clockSkewMs: this.#clockSkewMs, problem: this.#problem };
     try {
-      writeStatus(this.#config.statusFile, {
-        format: 1,
-        updatedAt: new Date().toISOString(),
-        pid: process.pid,
-        version: agentVersion,
-        runtime: runtimeName(),
-        isEnrolled: identity !== undefined,
-        agentId: identity?.agentId ?? null,
-        organisationName: policy?.organisationName ?? null,
-        certificate: identity ? certificateFacts(identity.chainPem) : null,
-        isCloudEnabled: policy?.isCloudEnabled ?? false,
-        policyRevision: policy?.revision ?? 0,
-        path: active.path,
-        step: active.step,
-        connectionId: active.connectionId,
-        since: active.since,
-        channelVia: this.#parts?.reports.via ?? null,
-        channel: this.#parts?.channels.facts ?? null,
-        channelProblem: this.#parts?.channels.problem ?? null,
-        sessions: this.#parts?.reach.sessions ?? 0,
-        reach: this.#local.reach.kind,
-        relay: relay === null ? null : { host: relay.host, port: relay.port, isValidated: relay.isValidated },
-        listen: this.#local.listen,
-        servers: (policy?.servers ?? []).map(({ name, host, port }) => ({ name, host, port })),
-        gateways: (policy?.gateways ?? []).map(({ name, fqdn, port, pins }) => ({ name, fqdn, port, pins })),
-        inventorySentAt: this.#inventorySentAt,
-        reportedAt: this.#reportedAt,
-        clockSkewMs: this.#clockSkewMs,
-        error: active.error ?? this.#problem,
-      });
+      writeStatus(this.#config.statusFile, ownStatus(facts));
     } catch (error) {
       this.#log.warn("the status file could not be written", { reason: error instanceof Error ? error.message : String(error) });
     }

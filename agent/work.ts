@@ -10,18 +10,18 @@ export type AgentWork = {
   readonly config: AgentConfig;
   readonly log: AgentLog;
   /** Undefined before enrolment. */
-  identity(): StoredIdentity | undefined;
-  policy(): AgentPolicy;
+  readonly identity: () => StoredIdentity | undefined;
+  readonly policy: () => AgentPolicy;
   /** The management server's clock as far as it is known, ms since 1970. */
-  now(): number;
+  readonly now: () => number;
   /** A request to the agent site on whatever way there is; repeated until it is answered. Rejects when the answer's status is 400 or above. */
-  ask(request: HttpRequest): Promise<HttpResponse>;
-  refreshPolicy(): Promise<void>;
-  sendInventory(): Promise<void>;
+  readonly ask: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly refreshPolicy: () => Promise<void>;
+  readonly sendInventory: () => Promise<void>;
   /** Changes over to an identity that was just stored as `next`. */
-  takeNewIdentity(): void;
+  readonly takeNewIdentity: () => void;
   /** Ends the agent in order; what started it starts it again. */
-  stop(): void;
+  readonly stop: () => void;
   /** Called when a gateway says that commands wait. */
   readonly onWake: (() => void)[];
   /** Called with each answer to a status report. */

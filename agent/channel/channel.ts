@@ -16,6 +16,8 @@ import type { ChannelWay, PolicyGateway, Target } from "../path/route.ts";
 /** Streams that the gateway may have open at once: sessions and wakes. */
 const streamsMax = 512;
 const headTimeoutMs = 10_000;
+/** After an answer that ends a stream, ms. */
+const lingerMs = 5_000;
 const helloTimeoutMs = 8_000;
 /** A channel that was told to leave is cut when its streams have not finished by then, ms: a session's own end is at most a day away, a gateway's drain far less. */
 const leavingMaxMs = 15 * 60_000;
@@ -190,10 +192,13 @@ export class AgentChannel implements ChannelWay {
   }
 }
 
-/** Answers a stream and closes it in order. */
+/** Answers a stream and closes it in order; a peer that leaves its half open does not keep it. */
 export function endWith(stream: Duplex, answer: StreamAnswer): void {
   stream.end(writeStreamHead(answer));
   stream.resume();
+  const timer = setTimeout(() => stream.destroy(), lingerMs);
+  timer.unref();
+  stream.once("close", () => clearTimeout(timer));
 }
 
 function refusedBy(gateway: string, head: AgentStreamHead, answer: Extract<StreamAnswer, { kind: "refused" }>): AgentError {

@@ -5,6 +5,7 @@
 import { createPrivateKey, type X509Certificate } from "node:crypto";
 import type { AgentPolicy } from "../../contract/agent-site.ts";
 import { agentEnrolmentReply, parseToken, type TokenContent } from "../../contract/enrolment.ts";
+import type { DialledWays } from "../channel/dialled-way.ts";
 import { AgentError } from "../errors.ts";
 import { hostname } from "../inventory.ts";
 import type { AgentLog } from "../log.ts";
@@ -30,19 +31,23 @@ export function prepareEnrolment(store: IdentityStore, source: EnrolmentSource):
   return pending;
 }
 
-/** `relay`: what stands between here and every address (S4-21); the token and its CA prove the other end all the same. */
-export type EnrolmentOptions = { log: AgentLog; deadlineMs: number; signal: AbortSignal; relay: RelayUse | null };
+/** `relay`: what stands between here and every address (S4-21); the token and its CA prove the other end all the same. `dialled`: this agent is dialled and dials nothing. */
+export type EnrolmentOptions = { log: AgentLog; deadlineMs: number; signal: AbortSignal; relay: RelayUse | null; dialled?: DialledWays };
 
 /** Asks until `deadlineMs` has passed. Returns the identity, stored as `next`. Throws AgentError; `enrolment-refused` is final, the rest may be tried again. */
 export async function completeEnrolment(store: IdentityStore, pending: PendingEnrolment, options: EnrolmentOptions): Promise<StoredIdentity> {
   const token = readToken(pending.token);
+  const { dialled } = options;
+  if (dialled && !pending.policy?.gateways.length) throw new AgentError("gateway-unreachable", "An agent that waits to be dialled enrols with an offline bundle: a bare token names no gateway whose certificate could be known.");
   const caPem = pending.caPem ?? (await findRoot({ ...token, signal: options.signal, relay: options.relay }));
   if (pending.caPem === null) store.savePending({ ...pending, caPem });
   demandRoot(caPem, token);
   const previous = store.load("current");
   const proof = previous?.organisationId === token.organisationId ? previous : undefined;
   const policy = initialPolicy(pending);
-  const keeper = new PathKeeper({ policy: () => policy, trust: () => ({ ...trustFor(pending, proof, caPem), relay: options.relay }), log: options.log, instance: null, isProofNeeded: false });
+  const trust = () => ({ ...trustFor(pending, proof, caPem), relay: options.relay });
+  const keeper = new PathKeeper({ policy: () => policy, trust, log: options.log, instance: null, isProofNeeded: false, ...(dialled ? { isListening: true, channelRoute: () => dialled.route(policy, trust) } : {}) });
+  const unwatch = dialled?.watch(() => keeper.kick());
   const stop = () => keeper.close();
   options.signal.addEventListener("abort", stop, { once: true });
   keeper.start();
@@ -56,6 +61,7 @@ export async function completeEnrolment(store: IdentityStore, pending: PendingEn
     return identity;
   } finally {
     options.signal.removeEventListener("abort", stop);
+    unwatch?.();
     keeper.close();
   }
 }

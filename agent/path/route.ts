@@ -132,6 +132,17 @@ async function openGateway(gateway: PolicyGateway, via: HttpProxy | null, target
   return { socket: outer, progress };
 }
 
+/** CONNECT over a connection by which we were dialled: whichever of the gateways it is. Throws AgentError. */
+export async function connectOver(request: Omit<OuterHandshake, "alpn">, target: Target, options: OpenOptions): Promise<Duplex> {
+  const progress: Progress = { step: "tcp", connectionId: null };
+  const outer = await outerHandshake({ ...request, alpn: "http/1.1" }, progress, options);
+  const presented = leafFingerprint(outer);
+  const gateway = request.gateways.find((known) => presented !== undefined && known.pins.includes(presented)) ?? request.gateways[0];
+  if (!gateway) throw new AgentError("gateway-refused", "The policy lists no gateway.");
+  await askForTarget(outer, gateway, target, progress, options);
+  return outer;
+}
+
 async function openOnChannel(channel: ChannelWay, target: Target, options: OpenOptions): Promise<OpenRoute> {
   const progress: Progress = { step: "outer-chain-ok", connectionId: channel.channelId };
   try {

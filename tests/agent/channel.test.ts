@@ -1,15 +1,20 @@
 /** The agent channel against a gateway that the test can drain, kill, slow down and replace. */
 import { randomUUID } from "node:crypto";
+import net from "node:net";
+import tls from "node:tls";
 import type { Duplex } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
 import { endWith } from "../../agent/channel/channel.ts";
 import { ChannelKeeper } from "../../agent/channel/keeper.ts";
+import { ChannelListener } from "../../agent/channel/listener.ts";
+import { acceptChannel } from "../../agent/channel/open.ts";
+import { asAgentError } from "../../agent/errors.ts";
 import { AgentLog } from "../../agent/log.ts";
-import type { Trust } from "../../agent/path/route.ts";
+import { openRoute, type Trust } from "../../agent/path/route.ts";
 import type { AgentPolicy } from "../../contract/agent-site.ts";
 import type { GatewayStreamHead } from "../../contract/channel.ts";
 import { TestCa } from "../support/pki.ts";
-import { freePort, until } from "../support/sockets.ts";
+import { echoServer, freePort, until } from "../support/sockets.ts";
 import { ChannelGateway, channelPolicy } from "./support/channel-gateway.ts";
 import { connectProxy } from "./support/lan.ts";
 
@@ -52,6 +57,56 @@ async function gateways(count: number): Promise<ChannelGateway[]> {
   const made = await Promise.all(Array.from({ length: count }, (_, index) => ChannelGateway.start(`gw-${index + 1}`)));
   running.push(...made.map((gateway) => ({ close: () => void gateway.kill() })));
   return made;
+}
+
+describe("an agent that listens", () => {
+  it("speaks to a gateway that dials it as if it had dialled, over TLS that proves nothing [X4-01] [S4-39] [S4-42]", async () => {
+    const [gateway, stranger] = await gateways(2) as [ChannelGateway, ChannelGateway];
+    const bench = keep(channelPolicy(organisationId, [gateway]), { isListening: true });
+    const listener = new ChannelListener({ address: "127.0.0.1", port: 0, log: new AgentLog(null) });
+    running.push(listener);
+    listener.onConnection = (socket) => void acceptChannel(socket, [gateway.inPolicy], bench.keeper.opening(AbortSignal.timeout(30_000))).then((channel) => bench.keeper.adopt(channel), (error: unknown) => bench.keeper.failed(asAgentError(error, "channel-failed")));
+    await listener.start();
+    await dialAgent(stranger, listener.port);
+    await until(() => bench.keeper.problem?.code === "pin-mismatch", "a gateway that the policy does not know is refused");
+    expect(stranger.channels).toHaveLength(0);
+    await dialAgent(gateway, listener.port);
+    await until(() => bench.keeper.facts !== null, "the channel is open");
+    expect(bench.keeper.facts).toMatchObject({ gatewayId: gateway.id, isListening: true });
+    expect(gateway.live[0]?.isListening).toBe(true);
+    const woken = await gateway.ask({ kind: "wake" });
+    expect(woken.answer).toEqual({ kind: "accepted" });
+    woken.stream.destroy();
+    // And the other way: a server of the gateway, over the same channel.
+    const echo = await echoServer();
+    gateway.connects = () => net.connect({ host: "127.0.0.1", port: echo.port });
+    const { socket } = await openRoute(bench.keeper.route ?? { kind: "lan" }, { host: "site.acme.example", port: 4726 }, { trust: bench.trust, signal: AbortSignal.timeout(5_000) });
+    socket.write("ping");
+    expect(await new Promise<string>((resolve) => socket.once("data", (chunk: Buffer) => resolve(chunk.toString())).resume())).toBe("ping");
+    socket.destroy();
+    // Dialled again by the same gateway: the newer one is used, the older one leaves.
+    await dialAgent(gateway, listener.port);
+    await until(() => gateway.channels.length === 2 && gateway.live.length === 1, "one channel");
+    await echo.close();
+  });
+
+  it("lets nobody fill its connections [H10]", async () => {
+    const listener = new ChannelListener({ address: "127.0.0.1", port: 0, log: new AgentLog(null) });
+    running.push(listener);
+    await listener.start();
+    const sockets = Array.from({ length: 12 }, () => net.connect({ host: "127.0.0.1", port: listener.port }));
+    const closed = sockets.map((socket) => new Promise<void>((resolve) => socket.on("error", () => socket.destroy()).on("close", () => resolve()).resume()));
+    await Promise.race([Promise.all(closed.slice(8)), Promise.any(closed)]);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+/** As a relay does it for a gateway: TCP, TLS that is not validated, and the gateway's own tunnel listener inside. */
+async function dialAgent(gateway: ChannelGateway, port: number): Promise<void> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  socket.on("error", () => socket.destroy());
+  await new Promise<void>((resolve) => socket.once("secureConnect", resolve));
+  gateway.server.emit("connection", socket);
 }
 
 describe("an agent's channel", () => {

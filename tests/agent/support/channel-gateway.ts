@@ -58,7 +58,10 @@ export class ChannelGateway {
   /** As `kill -9` looks from outside: resets, and nobody listens any more. */
   async kill(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      if (socket instanceof tls.TLSSocket) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     await closed;
   }
 
