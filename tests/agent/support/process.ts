@@ -24,8 +24,8 @@ export function temporaryDir(): string {
 export type CommandResult = { code: number | null; stdout: string; stderr: string };
 
 /** Runs one agent command to its end. */
-export async function agentCommand(runtime: RuntimeName, args: string[], options: { input?: string } = {}): Promise<CommandResult> {
-  const child = spawn(runtimes[runtime], [path.join(root, "agent", "main.ts"), ...args], { stdio: ["pipe", "pipe", "pipe"] });
+export async function agentCommand(runtime: RuntimeName, args: string[], options: { input?: string; environment?: Record<string, string> } = {}): Promise<CommandResult> {
+  const child = spawn(runtimes[runtime], [path.join(root, "agent", "main.ts"), ...args], { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...options.environment } });
   child.stdin.end(options.input ?? "");
   let stdout = "";
   let stderr = "";
@@ -38,8 +38,8 @@ export async function agentCommand(runtime: RuntimeName, args: string[], options
 export type RunningAgent = { stateDir: string; child: ChildProcess; status: () => AgentStatus | undefined; log: () => string; stop: (signal?: NodeJS.Signals) => Promise<void> };
 
 /** Starts `sallyport-agent run` on a state directory; ended after the test file. */
-export function startAgent(runtime: RuntimeName, stateDir: string): RunningAgent {
-  const child = spawn(runtimes[runtime], [path.join(root, "agent", "main.ts"), "run", "--state", stateDir], { stdio: ["ignore", "pipe", "pipe"] });
+export function startAgent(runtime: RuntimeName, stateDir: string, environment: Record<string, string> = {}): RunningAgent {
+  const child = spawn(runtimes[runtime], [path.join(root, "agent", "main.ts"), "run", "--state", stateDir], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));

@@ -10,8 +10,8 @@ import { freePort, until } from "../../support/sockets.ts";
 import { lanSwitch, type Switch } from "./lan.ts";
 import type { TestSite } from "./site.ts";
 
-export type TestGateway = { id: string; port: number; pin: string; worker: Worker };
-export type World = TestSite & { bench: ControlBench; lan: Switch; caller: Caller; serverId: string; site: AgentSite; gateway: () => Promise<TestGateway>; policy: (input: PolicyInput) => Promise<{ id: string; groupId: string }> };
+export type TestGateway = { id: string; port: number; insidePort: number; pin: string; worker: Worker };
+export type World = TestSite & { bench: ControlBench; lan: Switch; caller: Caller; serverId: string; site: AgentSite; gateway: (options?: { hasInside?: boolean }) => Promise<TestGateway>; policy: (input: PolicyInput) => Promise<{ id: string; groupId: string }> };
 export type PolicyInput = { gateways: { gateway: { id: string; port: number }; pins: string[]; fqdn?: string }[]; requestProxy?: { host: string; port: number }; channelProxy?: { host: string; port: number }; isEnabled?: boolean; groupId?: string };
 
 let counter = 0;
@@ -31,13 +31,13 @@ export async function startWorld(): Promise<World> {
     await site.close();
     await bench.close();
   });
-  return { port, organisationId, caller, site, bench, lan, serverId: server.id, gateway: () => startGateway(bench, server.id), policy: (input) => makePolicy(organisationId, input) };
+  return { port, organisationId, caller, site, bench, lan, serverId: server.id, gateway: (options) => startGateway(bench, server.id, options), policy: (input) => makePolicy(organisationId, input) };
 }
 
 /** A gateway that serves the agent site; its pin is what it reported to the console. */
-async function startGateway(bench: ControlBench, serverId: string): Promise<TestGateway> {
+async function startGateway(bench: ControlBench, serverId: string, options: { hasInside?: boolean } = {}): Promise<TestGateway> {
   counter += 1;
-  const { id, port } = await bench.gateway({ name: `gw-${counter}`, serverIds: [serverId] });
+  const { id, port, insidePort } = await bench.gateway({ name: `gw-${counter}`, serverIds: [serverId], ...options });
   const worker = bench.worker({ token: await bench.token(id) });
   await worker.serving();
   let pin = "";
@@ -47,7 +47,7 @@ async function startGateway(bench: ControlBench, serverId: string): Promise<Test
     pin = certificate?.fingerprint ?? "";
     return pin !== "";
   }, "the gateway reports what it presents", 15_000);
-  return { id, port, pin, worker };
+  return { id, port, insidePort, pin, worker };
 }
 
 async function makePolicy(organisationId: string, input: PolicyInput): Promise<{ id: string; groupId: string }> {
