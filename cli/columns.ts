@@ -25,6 +25,10 @@ const byTag: Record<string, readonly Column[]> = {
   "api-keys": [text("name"), text("role"), text("prefix"), when("expires", "expiresAt"), when("used", "lastUsedAt"), id],
   audit: [when("when", "at"), { title: "who", value: (row) => cell((row["actor"] as Row | undefined)?.["name"]) }, text("action"), { title: "what", value: (row) => cell((row["target"] as Row | null)?.["name"]) }, text("from", "source")],
   refusals: [when("when", "at"), text("code"), { title: "gateway", value: (row) => cell((row["gateway"] as Row | null)?.["name"] ?? "agent site") }, { title: "agent", value: (row) => cell((row["agent"] as Row | null)?.["name"]) }, text("source"), number("count"), text("connection", "connectionId")],
+  relays: [number("no", "number"), text("name"), text("state"), text("direction"), text("site"), text("path"), number("nodes"), number("agents"), when("seen", "lastSeenAt"), id],
+  "reach-rules": [text("name"), text("enabled", "isEnabled"), { title: "services", value: (row) => cell((row["services"] as Row[] | undefined)?.map((service) => `${cell(service["name"])}:${cell(service["port"])}`)) }, text("groups"), number("agents", "agentCount"), text("approval", "needsApproval"), id],
+  "reach-requests": [text("state"), text("agent"), { title: "service", value: (row) => serviceText(row["service"]) }, text("asked by", "requestedBy"), text("reason"), when("asked", "createdAt"), id],
+  "reach-sessions": [text("state"), text("agent"), { title: "service", value: (row) => serviceText(row["service"]) }, { title: "who", value: (row) => cell((row["actor"] as Row | undefined)?.["name"]) }, text("gateway"), when("asked", "createdAt"), number("up", "bytesUp"), number("down", "bytesDown"), text("ended", "endReason"), id],
   search: [text("kind"), text("name"), text("hint"), id],
 };
 
@@ -34,6 +38,11 @@ export function pathText(path: unknown): string {
   const { kind, name, address } = path as Row;
   if (kind === "none") return "-";
   return [kind, name ?? address].filter((part) => typeof part === "string").join(" ");
+}
+
+function serviceText(service: unknown): string {
+  const { name, port } = (service ?? {}) as Row;
+  return `${cell(name)}:${cell(port)}`;
 }
 
 /** Whether the list that this operation answers with has columns of its own. */

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import about from "../package.json" with { type: "json" };
 import { addBundle } from "./commands/bundle.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addForward } from "./commands/forward.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addGuide } from "./commands/guide.ts";
 import { addLint } from "./commands/lint.ts";
@@ -10,6 +11,7 @@ import { addPolicy } from "./commands/policy.ts";
 import { addRefusals } from "./commands/refusals.ts";
 import { addSession } from "./commands/session.ts";
 import { addSheets } from "./commands/sheet.ts";
+import { addSshProxy } from "./commands/ssh-proxy.ts";
 import { CliError } from "./errors.ts";
 import { addGeneric, type Shared } from "./generic.ts";
 import { plain, printJson, type Screen } from "./output.ts";
@@ -39,7 +41,7 @@ export function buildProgram(shared: Shared): Command {
     .configureHelp({ sortSubcommands: true })
     .configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err })
     .addHelpText("after", afterHelp);
-  for (const add of [addSession, addDoctor, addGuide, addLint, addGateway, addBundle, addPolicy, addRefusals, addSheets, addGeneric]) add(program, shared);
+  for (const add of [addSession, addDoctor, addGuide, addLint, addGateway, addBundle, addPolicy, addRefusals, addSheets, addSshProxy, addForward, addGeneric]) add(program, shared);
   for (const command of everyCommand(program)) command.exitOverride().configureOutput({ writeOut: shared.screen.out, writeErr: shared.screen.err }).option("--json", "print JSON");
   return program;
 }
@@ -50,6 +52,7 @@ First steps:
   sallyport login --url https://console.example  sign in elsewhere
   sallyport guide status                         what is done, what comes next
   sallyport agent list
+  ssh -o ProxyCommand="sallyport ssh-proxy %h %p" user@AGENT
 
 Environment: SALLYPORT_URL, SALLYPORT_API_KEY (instead of the stored ones).
 A key is never taken from the command line: other people on the machine could read it there.

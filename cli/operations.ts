@@ -30,7 +30,7 @@ export function referenceTag(property: string, ownTag: string): string | undefin
   return stem === undefined ? undefined : referenceTags[stem];
 }
 
-const referenceTags: Record<string, string> = { site: "sites", server: "servers", gateway: "gateways", group: "agent-groups", agent: "agents", certificate: "certificates", bundle: "bundles", pool: "pools", service: "virtual-services" };
+const referenceTags: Record<string, string> = { site: "sites", server: "servers", gateway: "gateways", group: "agent-groups", agent: "agents", certificate: "certificates", bundle: "bundles", pool: "pools", service: "virtual-services", relay: "relays", rule: "reach-rules" };
 
 /** Tags whose objects can be named instead of numbered. */
-export const namedTags: ReadonlySet<string> = new Set(["sites", "servers", "gateways", "agent-groups", "agents", "policies", "pools", "virtual-services", "certificates", "bundles", "users", "api-keys"]);
+export const namedTags: ReadonlySet<string> = new Set(["sites", "servers", "gateways", "agent-groups", "agents", "policies", "pools", "virtual-services", "certificates", "bundles", "users", "api-keys", "relays", "reach-rules"]);

@@ -21,8 +21,8 @@ export const taskRouter = router({
 
 /** The same for many agents, a few at a time. */
 export const taskBatchRouter = router({
-  list: readProcedure.meta(rest("GET", "/task-batches", "task batches", "List task batches")).input(taskBatchList).output(taskBatchRows).query(({ ctx, input }) => listTaskBatches(ctx.caller, input)),
-  get: readProcedure.meta(rest("GET", "/task-batches/{id}", "task batches", "Read a task batch and how far it has come")).input(byId).output(taskBatchDetail).query(({ ctx, input }) => getTaskBatch(ctx.caller, input)),
-  create: operateProcedure.meta(rest("POST", "/task-batches", "task batches", "Have the agents of groups do something, a few at a time")).input(taskBatchCreate).output(idReply).mutation(({ ctx, input }) => createTaskBatch(ctx.caller, input)),
-  cancel: operateProcedure.meta(rest("POST", "/task-batches/{id}/cancel", "task batches", "Cancel a task batch")).input(byId).output(idReply).mutation(({ ctx, input }) => cancelTaskBatch(ctx.caller, input)),
+  list: readProcedure.meta(rest("GET", "/task-batches", "task-batches", "List task batches")).input(taskBatchList).output(taskBatchRows).query(({ ctx, input }) => listTaskBatches(ctx.caller, input)),
+  get: readProcedure.meta(rest("GET", "/task-batches/{id}", "task-batches", "Read a task batch and how far it has come")).input(byId).output(taskBatchDetail).query(({ ctx, input }) => getTaskBatch(ctx.caller, input)),
+  create: operateProcedure.meta(rest("POST", "/task-batches", "task-batches", "Have the agents of groups do something, a few at a time")).input(taskBatchCreate).output(idReply).mutation(({ ctx, input }) => createTaskBatch(ctx.caller, input)),
+  cancel: operateProcedure.meta(rest("POST", "/task-batches/{id}/cancel", "task-batches", "Cancel a task batch")).input(byId).output(idReply).mutation(({ ctx, input }) => cancelTaskBatch(ctx.caller, input)),
 });
