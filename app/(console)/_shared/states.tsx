@@ -5,7 +5,7 @@ import type { AgentPath, AgentState, GatewayState } from "@/contract/states.ts";
 import { State, type Tone } from "@/app/_ui/state.tsx";
 
 export const agentTone = { pending: "working", unapproved: "working", online: "ok", late: "warn", offline: "idle", revoked: "fault" } as const satisfies Record<AgentState, Tone>;
-const agentWord = { pending: "Pending", unapproved: "Waits for approval", online: "Online", late: "Late", offline: "Offline", revoked: "Revoked" } as const satisfies Record<AgentState, string>;
+export const agentWord = { pending: "Pending", unapproved: "Waits for approval", online: "Online", late: "Late", offline: "Offline", revoked: "Revoked" } as const satisfies Record<AgentState, string>;
 
 export function AgentStateLabel({ state }: { state: AgentState }) {
   return (

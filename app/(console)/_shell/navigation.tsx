@@ -1,19 +1,21 @@
 "use client";
 /** Navigation on the left, grouped by what people come to do. */
-import { ArrowsSplit, Binoculars, Certificate, ChartLine, Desktop, FileText, Gear, HardDrives, Key, MapPin, Package, PlugsConnected, ShieldWarning, Stack, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
+import { ArrowsSplit, Binoculars, Certificate, ChartLine, Desktop, FileText, Gear, Graph, HardDrives, Key, ListChecks, MapPin, Package, PlugsConnected, ShieldWarning, SignIn, Stack, TerminalWindow, TreeStructure, UsersThree, Users, type Icon } from "@phosphor-icons/react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { routes } from "@/app/_nav/routes.ts";
 import { cx } from "@/app/_ui/cx.ts";
-import { ArchIcon } from "@/app/_ui/shapes.tsx";
+import { ArchIcon, RelayIcon } from "@/app/_ui/shapes.tsx";
 
-type Entry = { label: string; href: string; icon: Icon | typeof ArchIcon };
+/** `also`: other addresses that belong to the page, such as its second tab. */
+type Entry = { label: string; href: string; icon: Icon | typeof ArchIcon; also?: string[] };
 
 export const navigation: { group: string | null; entries: Entry[] }[] = [
   {
     group: null,
     entries: [
       { label: "Overview", href: routes.overview, icon: ChartLine },
+      { label: "Topology", href: routes.topology, icon: Graph },
       { label: "Findings", href: routes.findings, icon: Binoculars },
     ],
   },
@@ -24,6 +26,8 @@ export const navigation: { group: string | null; entries: Entry[] }[] = [
       { label: "Groups", href: routes.groups.list, icon: TreeStructure },
       { label: "Policies", href: routes.policies.list, icon: FileText },
       { label: "Bundles", href: routes.bundles.list, icon: Package },
+      { label: "Reach rules", href: routes.reachRules.list, icon: SignIn },
+      { label: "Sessions", href: routes.reachSessions, icon: TerminalWindow, also: [routes.reachRequests] },
     ],
   },
   {
@@ -32,6 +36,7 @@ export const navigation: { group: string | null; entries: Entry[] }[] = [
       { label: "Gateways", href: routes.gateways.list, icon: ArchIcon },
       { label: "Virtual services", href: routes.virtualServices.list, icon: ArrowsSplit },
       { label: "Pools", href: routes.pools.list, icon: Stack },
+      { label: "Relays", href: routes.relays.list, icon: RelayIcon },
     ],
   },
   {
@@ -48,7 +53,13 @@ export const navigation: { group: string | null; entries: Entry[] }[] = [
       { label: "Refusals", href: routes.refusals.list, icon: ShieldWarning },
     ],
   },
-  { group: "Activity", entries: [{ label: "Audit", href: routes.audit.list, icon: UsersThree }] },
+  {
+    group: "Activity",
+    entries: [
+      { label: "Audit", href: routes.audit.list, icon: UsersThree },
+      { label: "Tasks", href: routes.tasks.list, icon: ListChecks },
+    ],
+  },
   {
     group: "Settings",
     entries: [
@@ -69,7 +80,7 @@ export function Navigation({ onGo }: { onGo?: () => void }) {
           {group && <h2 className="mb-1 px-2 text-[12px] font-medium text-ink-3">{group}</h2>}
           <ul className="flex flex-col gap-px">
             {entries.map((entry) => {
-              const isHere = entry.href === "/" ? path === "/" : path === entry.href || path.startsWith(`${entry.href}/`);
+              const isHere = entry.href === "/" ? path === "/" : [entry.href, ...(entry.also ?? [])].some((href) => path === href || path.startsWith(`${href}/`));
               const Glyph = entry.icon;
               return (
                 <li key={entry.href}>

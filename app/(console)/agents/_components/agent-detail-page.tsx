@@ -19,6 +19,9 @@ import { Loaded } from "../../_shared/loaded.tsx";
 import { agentTone, pathText } from "../../_shared/states.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { AgentEditDialog, ReEnrolDialog } from "./agent-dialogs.tsx";
+import { AgentReach } from "./agent-reach.tsx";
+import { AgentTasks } from "./agent-tasks.tsx";
+import { AgentTrust } from "./agent-trust.tsx";
 import { AgentLogs, Attempts, Certificates, Inventory, Steps, Tunnels } from "./agent-sections.tsx";
 
 export type Agent = Outputs["agent"]["get"];
@@ -35,6 +38,7 @@ function AgentDetail({ agent }: { agent: Agent }) {
       <PageHeader crumb={{ label: "Agents", href: routes.agents.list }} title={agent.hostname} actions={<AgentActions agent={agent} />} />
       <div className="flex flex-col gap-3">
         <AgentSentence agent={agent} />
+        <AgentTrust agent={agent} />
         {agent.clockSkewMs !== null && Math.abs(agent.clockSkewMs) > 300_000 && <Notice tone="warn" title={`Its clock differs from the console's by ${duration(Math.abs(agent.clockSkewMs))}.`}>Certificates are judged by it; correct the clock of this computer.</Notice>}
         {agent.diagnoses.map((diagnosis) => (
           <Notice key={`${diagnosis.gateway.id} ${diagnosis.seen}`} tone="fault" title={`A certificate proxy answered in place of gateway ${diagnosis.gateway.name}.`}>
@@ -52,6 +56,8 @@ function AgentDetail({ agent }: { agent: Agent }) {
       <Columns
         main={
           <>
+            <AgentReach agent={agent} />
+            <AgentTasks agent={agent} />
             <Steps agent={agent} />
             <Attempts agent={agent} />
             <Tunnels agent={agent} />
@@ -76,6 +82,10 @@ function AgentDetail({ agent }: { agent: Agent }) {
                   { label: "Version", value: agent.version ?? "unknown" },
                   { label: "Enrolled", value: <Time at={agent.enrolledAt} never="not yet" /> },
                   { label: "Policy revision", value: agent.policyRevision },
+                  { label: "Relays in its path", value: agent.relayPath.length === 0 ? "none" : agent.relayPath.map((hop) => hop.name).join(", ") },
+                  ...(agent.relayAddress === null ? [] : [{ label: "Told to use relay", value: <code className="font-mono text-[12px] break-all">{agent.relayAddress}</code> }]),
+                  ...(agent.approval.approvedAt === null ? [] : [{ label: "Approved", value: <><Time at={agent.approval.approvedAt} /> by {agent.approval.approvedBy ?? "somebody who has left"}</> }]),
+                  { label: "Takes tasks", value: agent.hasKeys ? "yes, sealed to its own key" : "not yet: its key has not come" },
                   { label: "Identity", value: <code className="font-mono text-[12px] break-all">{agent.identity}</code> },
                   { label: "Note", value: agent.note === "" ? "none" : agent.note },
                 ]}

@@ -12,7 +12,7 @@ import { State } from "@/app/_ui/state.tsx";
 import { Time } from "@/app/_ui/time.tsx";
 import { useListState } from "@/app/_ui/use-list-state.ts";
 import { DangerAction } from "../../_shared/danger-action.tsx";
-import { AgentStateLabel, pathText } from "../../_shared/states.tsx";
+import { AgentStateLabel, agentWord, pathText } from "../../_shared/states.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { GroupsDialog } from "./groups-dialog.tsx";
 
@@ -26,6 +26,9 @@ export function AgentListPage() {
   const mayOperate = useMay("operate");
   const actions = mayOperate && (
     <>
+      <LinkButton href={routes.agents.collisions} look="quiet">
+        Look-alikes
+      </LinkButton>
       <LinkButton href={routes.agents.enrol} icon={Plus}>
         Create enrolment token
       </LinkButton>
@@ -46,7 +49,7 @@ export function AgentListPage() {
       rowName={(agent) => agent.hostname}
       rowHref={(agent) => routes.agents.detail(agent.id)}
       filters={[
-        { name: "state", label: "State", options: agentState.options.map((state) => ({ value: state, label: state.charAt(0).toUpperCase() + state.slice(1) })) },
+        { name: "state", label: "State", options: agentState.options.map((state) => ({ value: state, label: agentWord[state] })) },
         { name: "via", label: "Path", options: [{ value: "lan", label: "LAN" }, { value: "gateway", label: "Gateway" }, { value: "proxy", label: "Proxy" }, { value: "none", label: "None" }] },
         { name: "groupId", label: "Group", options: (groups.data?.rows ?? []).map((group) => ({ value: group.id, label: group.name })) },
       ]}

@@ -15,7 +15,7 @@ import { Time } from "@/app/_ui/time.tsx";
 import { FindingList, severityTone, worstFirst } from "../../_shared/findings.tsx";
 import { counted } from "../../_shared/service-words.tsx";
 
-const kindTitle = { virtualService: "Virtual services", pool: "Pools", gateway: "Gateways", certificate: "Certificates", policy: "Policies", server: "Servers", site: "Sites", agent: "Agents", organisation: "Organisation" } as const satisfies Record<Finding["object"]["kind"], string>;
+const kindTitle = { virtualService: "Virtual services", pool: "Pools", gateway: "Gateways", certificate: "Certificates", policy: "Policies", server: "Servers", site: "Sites", agent: "Agents", relay: "Relays", reachRule: "Reach rules", organisation: "Organisation" } as const satisfies Record<Finding["object"]["kind"], string>;
 const kinds = findingSchema.shape.object.shape.kind.options;
 const severityTitle = { error: "Errors", warning: "Warnings", note: "Notes" } as const;
 

@@ -17,6 +17,7 @@ import { confirm } from "@/app/_ui/toast.ts";
 import { DangerAction } from "../../_shared/danger-action.tsx";
 import { History } from "../../_shared/history.tsx";
 import { Loaded } from "../../_shared/loaded.tsx";
+import { counted, endpoint } from "../../_shared/service-words.tsx";
 import { gatewayTone } from "../../_shared/states.tsx";
 import { useMay } from "../../_shell/use-person.ts";
 import { GatewayLogs } from "./gateway-logs.tsx";
@@ -113,7 +114,7 @@ function GatewayDetail({ gateway }: { gateway: Gateway }) {
 function GatewaySentence({ gateway }: { gateway: Gateway }) {
   const now = useNow();
   const since = gateway.connectedSince ? duration(now - Date.parse(gateway.connectedSince)) : null;
-  const tunnels = `${gateway.tunnels} ${gateway.tunnels === 1 ? "tunnel" : "tunnels"}`;
+  const tunnels = `${counted(gateway.tunnels, "tunnel")}${gateway.channels > 0 ? ` and ${counted(gateway.channels, "channel")}` : ""}`;
   const text = {
     waiting: "Waiting to enrol: install its package and start it.",
     connected: `Connected${since ? ` for ${since}` : ""}, serving revision ${gateway.appliedRevision} with ${tunnels}.`,
@@ -179,6 +180,7 @@ function Settings({ gateway }: { gateway: Gateway }) {
           { label: "Public names", value: gateway.publicNames.length === 0 ? "none" : <span className="font-mono text-[12.5px]">{gateway.publicNames.join(", ")}</span> },
           { label: "Public port", value: gateway.publicPort },
           { label: "Load balancer in front", value: gateway.isBehindLoadBalancer ? "yes" : "no" },
+          { label: "Inside listener", value: gateway.inside ? <span className="font-mono text-[12.5px]">{gateway.inside.names.map((name) => endpoint(name, gateway.inside?.port ?? 0)).join(", ")}</span> : "none: agents cannot be reached through it" },
           { label: "Drain deadline", value: `${gateway.drainTimeoutSeconds} s` },
           { label: "FIPS algorithms only", value: gateway.isFipsOnly ? "yes" : "no" },
           { label: "Service account", value: <code className="font-mono text-[12.5px]">{gateway.serviceAccount}</code> },

@@ -13,13 +13,14 @@ import { PageHeader, useTitle } from "@/app/_ui/page.tsx";
 import { LoadedOnce } from "../../_shared/loaded.tsx";
 import { ServerPicker } from "../../_shared/pickers.tsx";
 import { useSaved } from "../../_shared/use-saved.ts";
+import { InsideFields } from "./inside-fields.tsx";
 import { ListenerFields } from "./listener-fields.tsx";
 
 export type GatewayInput = z.input<typeof gatewayCreate>;
 type Values = z.output<typeof gatewayCreate>;
 export type GatewayForm = UseFormReturn<GatewayInput, unknown, Values>;
 
-const labels = { name: "Name", publicNames: "Public names", publicPort: "Public port", listeners: "Listener", certificate: "Certificate", serverIds: "Servers", drainTimeoutSeconds: "Drain deadline", serviceAccount: "Service account", note: "Note" };
+const labels = { name: "Name", publicNames: "Public names", publicPort: "Public port", listeners: "Listener", certificate: "Certificate", serverIds: "Servers", drainTimeoutSeconds: "Drain deadline", serviceAccount: "Service account", inside: "Inside listener", note: "Note" };
 
 function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: GatewayInput; known: { id: string; name: string }[]; submit: string; cancelHref: string; save: (values: Values) => Promise<unknown> }) {
   const form = useForm<GatewayInput, unknown, Values>({ resolver: zodResolver(gatewayCreate), defaultValues: initial });
@@ -28,6 +29,8 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
   return (
     <Form errors={errors} labels={labels} submit={submit} cancelHref={cancelHref} isBusy={saving.isPending} onSubmit={(event) => {
       form.setValue("publicNames", cleanLines(form.getValues("publicNames") ?? []));
+      const inside = form.getValues("inside");
+      if (inside) form.setValue("inside", { ...inside, names: cleanLines(inside.names) });
       for (const [index, listener] of (form.getValues("listeners") ?? []).entries()) {
         if (listener.acceptProxy?.kind === "required") form.setValue(`listeners.${index}.acceptProxy`, { kind: "required", sources: cleanLines(listener.acceptProxy.sources) });
       }
@@ -42,6 +45,7 @@ function GatewayFields({ initial, known, submit, cancelHref, save }: { initial: 
         <CheckField label="A load balancer stands in front" hint="It must pass TLS through untouched; one that ends TLS breaks the client certificate check. Its settings are on the gateway's page; when it sends PROXY protocol, say so at the listener." {...form.register("isBehindLoadBalancer")} />
       </FormSection>
       <ListenerFields form={form} />
+      <InsideFields form={form} />
       <FormSection title="Servers">
         <Controller control={form.control} name="serverIds" render={({ field }) => <ServerPicker legend="Servers it forwards to" hint="Anything else is refused without a DNS lookup." value={field.value ?? []} onChange={field.onChange} known={known} error={errorAt(errors, "serverIds")} />} />
       </FormSection>
@@ -90,7 +94,7 @@ function CertificateFields({ form }: { form: GatewayForm }) {
   );
 }
 
-const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, acceptProxy: { kind: "off" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, isFipsOnly: false, serviceAccount: "sallyport-gateway", note: "" };
+const fresh: GatewayInput = { name: "", publicNames: [], publicPort: 443, listeners: [{ address: "::", port: 443, mode: { kind: "connect" }, acceptProxy: { kind: "off" }, limits: {} }], certificate: { kind: "self-signed", keyType: "ec-p256" }, serverIds: [], isBehindLoadBalancer: false, drainTimeoutSeconds: 30, forwardLogs: true, isFipsOnly: false, serviceAccount: "sallyport-gateway", inside: null, note: "" };
 
 export function GatewayCreatePage() {
   const create = useMutation(useTRPC().gateway.create.mutationOptions());
@@ -116,12 +120,12 @@ function GatewayEdit({ gateway }: { gateway: Outputs["gateway"]["get"] }) {
   const update = useMutation(useTRPC().gateway.update.mutationOptions());
   const saved = useSaved();
   const href = routes.gateways.detail(gateway.id);
-  const { name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, note } = gateway;
+  const { name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, inside, note } = gateway;
   const listeners = gateway.listeners.map(({ address, port, mode, acceptProxy, limits }) => ({ address, port, mode, acceptProxy, limits }));
   return (
     <>
       <PageHeader crumb={{ label: name, href }} title={`Change ${name}`} purpose="A change reaches a connected gateway in under a second; tunnels that stand stay." />
-      <GatewayFields known={gateway.servers} initial={{ name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, note, listeners, serverIds: gateway.servers.map((server) => server.id) }} submit="Save gateway" cancelHref={href} save={async (values) => {
+      <GatewayFields known={gateway.servers} initial={{ name, publicNames, publicPort, certificate, isBehindLoadBalancer, drainTimeoutSeconds, forwardLogs, isFipsOnly, serviceAccount, inside, note, listeners, serverIds: gateway.servers.map((server) => server.id) }} submit="Save gateway" cancelHref={href} save={async (values) => {
         await update.mutateAsync({ ...values, id: gateway.id, version: gateway.rowVersion });
         saved(`Gateway ${values.name} saved.`, href);
       }} />

@@ -1,7 +1,7 @@
 "use client";
 /** API keys: made, shown once, revoked. */
 import { zodResolver } from "@hookform/resolvers/zod";
-import { Plus, Prohibit } from "@phosphor-icons/react";
+import { Certificate, Plus, Prohibit } from "@phosphor-icons/react";
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useForm } from "react-hook-form";
@@ -22,6 +22,7 @@ import { Time } from "@/app/_ui/time.tsx";
 import { useListState } from "@/app/_ui/use-list-state.ts";
 import { DangerAction } from "../../_shared/danger-action.tsx";
 import { useMay, usePerson } from "../../_shell/use-person.ts";
+import { KeyCertificateDialog } from "./key-certificate-dialog.tsx";
 import { roleHint } from "./user-list-page.tsx";
 
 type KeyRow = Outputs["apiKey"]["list"]["rows"][number];
@@ -46,6 +47,7 @@ function Keys() {
   const list = useListState({ sorts: ["name", "createdAt", "expiresAt", "lastUsedAt"], standard: "name" });
   const query = useQuery(useTRPC().apiKey.list.queryOptions(list.input, { placeholderData: keepPreviousData }));
   const [isCreating, setCreating] = useState(false);
+  const [certified, setCertified] = useState<KeyRow>();
   const create = (
     <Button look="primary" icon={Plus} onClick={() => setCreating(true)}>
       Create API key
@@ -70,9 +72,17 @@ function Keys() {
           { key: "expires", title: "Expires", sort: "expiresAt", cell: (key) => <Time at={key.expiresAt} /> },
           { key: "by", title: "Created by", isWideOnly: true, cell: (key) => key.createdBy },
         ]}
-        rowActions={(key) => <RevokeKey apiKey={key} />}
+        rowActions={(key) => (
+          <span className="inline-flex flex-wrap justify-end gap-2">
+            <Button size="small" icon={Certificate} onClick={() => setCertified(key)}>
+              Issue certificate
+            </Button>
+            <RevokeKey apiKey={key} />
+          </span>
+        )}
         empty={{ title: "No API keys", why: "A key lets a program do what its role may, without a person signing in. It ends on its own.", action: create, docs: docs.apiKeys }}
       />
+      {certified && <KeyCertificateDialog apiKey={certified} onClose={() => setCertified(undefined)} />}
       {isCreating && <CreateDialog onClose={() => setCreating(false)} />}
     </>
   );
