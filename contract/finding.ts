@@ -12,6 +12,8 @@ export const findingCodes = [
   "service-on-no-gateway", "service-name-taken", "listener-taken", "member-is-own-listener", "decryption-before-tunnel", "proxy-header-not-sent", "proxy-header-not-expected", "proxy-header-both", "plain-http-service", "http-needs-decryption", "persistence-needs-http", "load-balancer-hides-client",
   // Reach
   "management-server-in-internet-site", "agent-outside-policies", "pin-not-served", "agents-bound-to-one-name", "certificate-proxy", "gateway-version-unsupported", "agent-version-unsupported",
+  // The way back: relays, reverse access
+  "relay-networks-overlap", "relay-unconfirmed", "relay-without-nodes", "relay-agent-unreachable", "relay-validation-off", "inside-listener-missing", "inside-listener-public", "reach-rule-too-wide", "reach-approval-impossible",
 ] as const;
 export const findingCode = z.enum(findingCodes);
 export type FindingCode = z.infer<typeof findingCode>;
@@ -21,7 +23,7 @@ export const finding = z.object({
   code: findingCode,
   /** error: refused on save, or cuts clients off now; warning: hurts sooner or later; note: worth knowing. */
   severity: findingSeverity,
-  object: z.object({ kind: z.enum(["virtualService", "pool", "gateway", "certificate", "policy", "server", "site", "agent", "organisation"]), id: z.string().nullable(), name: z.string() }),
+  object: z.object({ kind: z.enum(["virtualService", "pool", "gateway", "certificate", "policy", "server", "site", "agent", "relay", "reachRule", "organisation"]), id: z.string().nullable(), name: z.string() }),
   /** The form's field where it arises, such as `scheduling` or `members[1].weight`; null: the whole object. */
   field: z.string().nullable(),
   sentence: z.string(),

@@ -48,7 +48,7 @@ function printFinding(finding: Finding, screen: Screen): void {
 const signs: Record<Finding["severity"], string> = { error: "[!!]", warning: "[! ]", note: "[  ]" };
 
 const kindTexts: Record<Finding["object"]["kind"], string> = {
-  virtualService: "Virtual service", pool: "Pool", gateway: "Gateway", certificate: "Certificate", policy: "Policy", server: "Server", site: "Site", agent: "Agent", relay: "Relay", reachRule: "Reach rule", organisation: "Organisation", relay: "Relay", reachRule: "Reach rule",
+  virtualService: "Virtual service", pool: "Pool", gateway: "Gateway", certificate: "Certificate", policy: "Policy", server: "Server", site: "Site", agent: "Agent", relay: "Relay", reachRule: "Reach rule", organisation: "Organisation",
 };
 
 function sum(number: number, noun: string): string {

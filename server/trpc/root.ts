@@ -13,6 +13,7 @@ import { organisationRouter } from "./routers/organisation.ts";
 import { policyRouter } from "./routers/policy.ts";
 import { poolRouter } from "./routers/pool.ts";
 import { reachRequestRouter, reachRuleRouter, reachSessionRouter } from "./routers/reach.ts";
+import { relayRouter, topologyRouter } from "./routers/relay.ts";
 import { serverRouter } from "./routers/server.ts";
 import { siteRouter } from "./routers/site.ts";
 import { taskBatchRouter, taskRouter } from "./routers/task.ts";
@@ -28,6 +29,8 @@ export const appRouter = router({
   policy: policyRouter,
   pool: poolRouter,
   virtualService: virtualServiceRouter,
+  relay: relayRouter,
+  topology: topologyRouter,
   reachRule: reachRuleRouter,
   reachRequest: reachRequestRouter,
   reachSession: reachSessionRouter,

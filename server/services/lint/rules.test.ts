@@ -6,6 +6,10 @@ import { poolFields } from "../../../contract/pool.ts";
 import { serviceFields } from "../../../contract/virtual-service.ts";
 import type { CertificateFacts, GatewayFacts, MemberFacts, PoolFacts, ServiceFacts, Surroundings } from "./facts.ts";
 import { type ReachFacts, reachFindings } from "./reach-rules.ts";
+import { type WayBackFacts, wayBackFindings } from "./way-back-rules.ts";
+import { type RelayFact, type SiteFact } from "../relay/facts.ts";
+import { relayFindings } from "../relay/findings.ts";
+import type { SeenSession } from "../relay/sessions.ts";
 import { findingsOfPool, findingsOfService } from "./service-rules.ts";
 
 const now = new Date("2026-11-23T12:00:00Z");
@@ -38,6 +42,13 @@ const second = gateway({ id: "g2", name: "gw-2", publicNames: ["gw2.example.com"
 
 const ofService = (more: Partial<ServiceFacts>, place: Partial<Surroundings> = {}) => findingsOfService(service(more), around(place));
 const ofPool = (more: Partial<PoolFacts>) => findingsOfPool(pool(more));
+
+const wayBack = (more: Partial<WayBackFacts> = {}) => wayBackFindings({ organisation: { id: "o", name: "Acme" }, relays: [], unchecked: { count: 0, sample: [] }, gateways: [{ id: "g", name: "gw-1", insideAddress: "10.0.0.5" }], rules: [], agentTotal: 10, peopleByRole: { owner: 1 }, ...more });
+const reachRule = (more: Partial<WayBackFacts["rules"][number]> = {}): WayBackFacts["rules"][number] => ({ id: "r", name: "Admins", roles: ["administrator"], approvalRoles: null, agents: 3, ...more });
+const node = (more: Partial<SeenSession> = {}): SeenSession => ({ gateway: { id: "g", name: "gw-1" }, node: "n", state: "connected", fingerprint: pinA, isConfirmed: true, report: null, since: new Date(now.getTime() - 3_600_000), at: now, bytesPerSecond: 0, bytesUpPerSecond: 0, detail: null, ...more });
+const relay = (more: Partial<RelayFact> = {}): RelayFact => ({ id: "relay", number: 1, name: "Zone A", relayKey: "k", state: "connected", direction: "relay-dials", site: null, address: null, agentAddress: null, behindRelayId: null, networks: [], listeningAgents: [], confirmed: [], gateways: [{ id: "g", name: "gw-1" }], sessions: [node()], agents: 0, note: "", version: 0, createdAt: now, updatedAt: now, ...more });
+const ofRelays = (relays: RelayFact[], sites: SiteFact[] = []) => wayBack({ relays: relayFindings({ relays: new Map(relays.map((each) => [each.id, each])), sites }, now) });
+const twins = (site: RelayFact["site"]) => [relay({ networks: ["10.0.0.0/24"], site }), relay({ id: "b", name: "Zone B", networks: ["10.0.0.0/16"], site: { id: "s2", name: "B" } })];
 
 /** A situation for every code, and beside it one that looks like it and is right. */
 const situations: Record<FindingCode, { found: () => Finding[]; right: () => Finding[]; severity: Finding["severity"] }> = {
@@ -87,6 +98,19 @@ const situations: Record<FindingCode, { found: () => Finding[]; right: () => Fin
   "certificate-proxy": { severity: "error", found: () => reachFindings(reach({ proxies: [{ gatewayId: "g", gateway: "gw-1", isBehindLoadBalancer: true, seen: pinB, own: pinA, agents: ["pc"], at: now.toISOString(), sentence: "A certificate proxy answers TLS in place of gateway gw-1.", cure: "Let TLS pass." }] })), right: () => reachFindings(reach()) },
   "gateway-version-unsupported": { severity: "warning", found: () => reachFindings(reach({ consoleVersion: "7.6.0", gateways: [gateway({ softwareVersion: "7.5.9" })] })), right: () => reachFindings(reach({ consoleVersion: "7.6.0", gateways: [gateway({ softwareVersion: "7.6.9" })] })) },
   "agent-version-unsupported": { severity: "warning", found: () => reachFindings(reach({ consoleVersion: "7.6.0", agentVersions: [{ version: "8.0.0", count: 2, sample: "pc" }] })), right: () => reachFindings(reach({ consoleVersion: "7.6.0", agentVersions: [{ version: "7.6.3", count: 2, sample: "pc" }] })) },
+  "relay-networks-overlap": { severity: "error", found: () => ofRelays(twins(null)), right: () => ofRelays(twins({ id: "s1", name: "A" })) },
+  "relay-unconfirmed": { severity: "warning", found: () => ofRelays([relay({ state: "answered", sessions: [node({ state: "waiting", isConfirmed: false })] })]), right: () => ofRelays([relay({ state: "answered", sessions: [node({ state: "waiting", since: now })] })]) },
+  "relay-without-nodes": { severity: "warning", found: () => ofRelays([relay({ state: "away", sessions: [node({ node: null, state: "failed", detail: "connection refused" })] })]), right: () => ofRelays([relay({ state: "waiting", sessions: [] })]) },
+  "relay-agent-unreachable": {
+    severity: "warning",
+    found: () => ofRelays([relay({ sessions: [node({ report: { relayId: "r", node: "n", state: "connected", fingerprint: null, source: "", relayPath: [], hostname: "", version: "", since: now.toISOString(), detail: null, connections: 0, opened: 0, refused: 0, bytesUp: 0, bytesDown: 0, unreachable: [{ host: "10.0.0.2", port: 2003, detail: "connection refused" }] } })] })]),
+    right: () => ofRelays([relay()]),
+  },
+  "relay-validation-off": { severity: "warning", found: () => wayBack({ unchecked: { count: 1, sample: ["pc"] } }), right: () => wayBack() },
+  "inside-listener-missing": { severity: "warning", found: () => wayBack({ rules: [reachRule()], gateways: [{ id: "g", name: "gw-1", insideAddress: null }] }), right: () => wayBack({ rules: [reachRule()] }) },
+  "inside-listener-public": { severity: "error", found: () => wayBack({ gateways: [{ id: "g", name: "gw-1", insideAddress: "198.18.0.1" }, { id: "h", name: "gw-2", insideAddress: "8.8.8.8" }] }), right: () => wayBack({ gateways: [{ id: "g", name: "gw-1", insideAddress: "fd00::1" }] }) },
+  "reach-rule-too-wide": { severity: "warning", found: () => wayBack({ rules: [reachRule({ roles: ["owner", "administrator", "operator", "auditor"], agents: 10 })] }), right: () => wayBack({ rules: [reachRule({ agents: 10, approvalRoles: ["owner"] })] }) },
+  "reach-approval-impossible": { severity: "error", found: () => wayBack({ rules: [reachRule({ approvalRoles: ["administrator", "auditor"] })] }), right: () => wayBack({ rules: [reachRule({ approvalRoles: ["administrator", "owner"] })] }) },
 };
 
 /** What the rule comes from. */

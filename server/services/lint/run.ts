@@ -5,15 +5,17 @@ import type { lintInput, lintReply } from "../../../contract/service-objects.ts"
 import type { Caller } from "../caller.ts";
 import { reachFindings } from "./reach-rules.ts";
 import { readReach } from "./read-reach.ts";
+import { readWayBack } from "./read-way-back.ts";
 import { inOrder, isAtLeast } from "./report.ts";
 import { findingsOfPool, findingsOfService } from "./service-rules.ts";
 import { readPools, readRoots, readService, readServices, readSurroundings, readSurroundingsOf, without } from "./surroundings.ts";
+import { wayBackFindings } from "./way-back-rules.ts";
 
 export async function runLint(caller: Caller, input: z.infer<typeof lintInput>, now: Date = new Date()): Promise<z.infer<typeof lintReply>> {
   const services = await readServices(caller, await readRoots(caller));
   const around = await readSurroundings(caller, services, now);
-  const [pools, reach] = await Promise.all([readPools(caller), readReach(caller, around.gateways, now)]);
-  const findings = inOrder([...services.flatMap((service) => findingsOfService(service, without(around, service.id))), ...pools.flatMap(findingsOfPool), ...reachFindings(reach)]);
+  const [pools, reach, wayBack] = await Promise.all([readPools(caller), readReach(caller, around.gateways, now), readWayBack(caller, now)]);
+  const findings = inOrder([...services.flatMap((service) => findingsOfService(service, without(around, service.id))), ...pools.flatMap(findingsOfPool), ...reachFindings(reach), ...wayBackFindings(wayBack)]);
   const count = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity).length;
   return { checkedAt: now.toISOString(), findings: findings.filter((finding) => isAtLeast(finding.severity, input.severity)), counts: { error: count("error"), warning: count("warning"), note: count("note") } };
 }
