@@ -42,11 +42,13 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
     const { groupId } = await world.policy({ gateways: [{ gateway, pins: [gateway.pin] }], channelProxy: { ...proxied, port: proxy.port } });
     const agent = await enrolledAgent(world, runtime, [groupId]);
     await world.lan.cut();
-    const status = await agentReaches(agent, (now) => now.path.kind === "gateway" && now.step === "fully-connected" && now.channelVia !== null, "requests by gateway, channel by proxy", 8_000);
+    const status = await agentReaches(agent, (now) => now.path.kind === "gateway" && now.step === "fully-connected" && now.channelVia !== null, "requests by gateway, reports by proxy", 8_000);
     expect(status.channelVia).toBe(`proxy 127.0.0.1:${proxy.port}`);
     expect(new Set(proxy.connects)).toEqual(new Set([`localhost:${gateway.port}`]));
-    expect(proxy.live()).toBe(1);
-    await until(async () => (await db().tunnel.count({ where: { agentId: status.agentId ?? "", endedAt: null } })) === 2, "two tunnels of this agent: one for requests, one for the channel");
+    const { channel } = await agentReaches(agent, (now) => now.channel !== null, "the agent channel by proxy");
+    expect(channel).toMatchObject({ gatewayId: gateway.id, via: `proxy 127.0.0.1:${proxy.port}` });
+    expect(proxy.live()).toBe(2); // reports and the agent channel
+    await until(async () => (await db().tunnel.count({ where: { agentId: status.agentId ?? "", endedAt: null } })) === 2, "two tunnels of this agent: one for requests, one for reports");
     // The channel's proxy fails: reports take the requests' way, nothing else changes.
     await proxy.close();
     await agent.stop();
