@@ -14,6 +14,8 @@ export type SpliceOwner = {
   onBytes: (length: number, isUp: boolean) => void;
   /** One side ended its direction; the other may go on. */
   onHalfClose: (isClient: boolean) => void;
+  /** Asked when a side ends where an end may also mean that it was cut; resolves to true when it was. Left out, or undefined: an end is an end. */
+  judgeEnd?: (isClient: boolean) => Promise<boolean> | undefined;
   /** Both sockets are gone. Called once. */
   onSpliceEnd: (end: SpliceEnd) => void;
 };
@@ -84,6 +86,13 @@ export class Splice {
     const isClient = from === this.client;
     if (isClient) this.#clientEnded = true;
     else this.#serverEnded = true;
+    const judged = this.owner.judgeEnd?.(isClient);
+    if (judged) void judged.then((isCut) => (isCut ? this.failed(from) : this.#handOn(isClient)));
+    else this.#handOn(isClient);
+  }
+
+  #handOn(isClient: boolean): void {
+    if (this.#isOver) return;
     (isClient ? this.server : this.client).end();
     this.owner.onHalfClose(isClient);
   }

@@ -126,7 +126,7 @@ class Session {
   start(client: AgentStream, agent: AgentStream): void {
     this.#splice = new Splice({
       client: client.socket, clientRaw: client.raw, server: agent.socket, serverRaw: agent.raw,
-      owner: { onBytes: (length, isUp) => this.#bytes(length, isUp), onHalfClose: () => {}, onSpliceEnd: (end) => this.#ended(end) },
+      owner: { onBytes: (length, isUp) => this.#bytes(length, isUp), onHalfClose: () => {}, judgeEnd: (isClient) => (isClient || agent.socket.writableEnded ? undefined : agent.isCut?.()), onSpliceEnd: (end) => this.#ended(end) },
     });
     this.#splice.start();
   }

@@ -9,17 +9,23 @@ import { type ForwardHead, type GatewayPeer, peerAlpn, streamAnswer } from "../.
 import type { AgentErrorCode, RefusalCode } from "../../contract/error-codes.ts";
 import { explain } from "../errors.ts";
 import { ciphers } from "../net/ciphers.ts";
+import { openLocalStream } from "../net/local-stream.ts";
 import { readStreamHead, StreamHeadError, writeStreamHead } from "../net/stream-head.ts";
 import type { Refused } from "./answer.ts";
 
-/** A stream to the agent's service, paused behind the accepted head; `raw` is the socket beneath its TLS. */
-export type AgentStream = { socket: Duplex; raw: Duplex };
+/**
+ * A stream to the agent's service, paused behind the accepted head; `raw` is the socket beneath its TLS. `isCut`: asked when it has ended, tells whether the other
+ * program is gone: its sockets then end like those of one that is done.
+ */
+export type AgentStream = { socket: Duplex; raw: Duplex; isCut?: () => Promise<boolean> };
 export type OpenResult = ({ kind: "open" } & AgentStream) | ({ kind: "refused" } & Refused);
 
 export type PeerIdentity = { certificateChainPem: string; keyPem: string; caPem: string };
 
 /** TCP and TLS to a peer, milliseconds. */
 const peerConnectMs = 5_000;
+/** The same where only its being there is asked, milliseconds. */
+const probeMs = 1_000;
 /** Head to answer: the agent dials its service meanwhile, milliseconds. */
 const answerMs = 15_000;
 
@@ -30,10 +36,14 @@ const passedOn: readonly string[] = ["reach-agent-away", "reach-grant", "reach-s
 
 /** Through the engine's own socket. */
 export async function openThroughEngine(path: string, head: ForwardHead): Promise<OpenResult> {
-  const socket = net.connect({ path, allowHalfOpen: true });
-  const why = await connected(socket, "connect", peerConnectMs);
-  if (why !== undefined) return away(`The engine that holds its channel does not answer: ${why}.`);
-  return await ask({ socket, raw: socket }, head, "the engine");
+  try {
+    const socket = await openLocalStream(path, peerConnectMs);
+    // A write of nothing fails exactly when the other side has closed its socket as a whole, and not only its direction.
+  const isCut = async (): Promise<boolean> => await new Promise((resolve) => { socket.write(Buffer.alloc(0), (error) => resolve(error !== undefined && error !== null)); });
+  return await ask({ socket, raw: socket, isCut }, head, "the engine");
+  } catch (error) {
+    return away(`The engine that holds its channel does not answer: ${explain(error)}.`);
+  }
 }
 
 /** Through another gateway. A gateway never passes a peer's request on to a third one. */
@@ -52,7 +62,15 @@ export async function openThroughPeer(peer: GatewayPeer, identity: PeerIdentity,
     socket.destroy();
     return lost(`${where} does not speak ${peerAlpn}.`);
   }
-  return await ask({ socket, raw }, head, where);
+  return await ask({ socket, raw, isCut: async () => !(await isThere(peer)) }, head, where);
+}
+
+/** Whether the peer's program still listens; a killed one's port is closed at once. */
+async function isThere(peer: GatewayPeer): Promise<boolean> {
+  const probe = net.connect({ host: peer.host, port: peer.port });
+  const why = await connected(probe, "connect", probeMs);
+  probe.destroy();
+  return why === undefined;
 }
 
 async function ask(stream: AgentStream, head: ForwardHead, where: string): Promise<OpenResult> {
