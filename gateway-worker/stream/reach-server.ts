@@ -4,9 +4,11 @@
  */
 import { chmodSync, rmSync } from "node:fs";
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import { forwardHead, streamAnswer } from "../../contract/channel.ts";
 import type { ForwardHead } from "../../contract/channel.ts";
 import { destroyOnError } from "../net/close.ts";
+import { acceptLocalStream } from "../net/local-stream.ts";
 import { Splice } from "../net/splice.ts";
 import { writeStreamHead } from "../net/stream-head.ts";
 import type { YamuxStream } from "../net/yamux.ts";
@@ -24,7 +26,6 @@ export class ReachServer {
   readonly path: string;
   readonly #host: ReachHost;
   readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
 
   constructor(path: string, host: ReachHost) {
     this.path = path;
@@ -58,12 +59,11 @@ export class ReachServer {
   }
 
   #accept(socket: net.Socket): void {
-    this.#sockets.add(socket);
-    socket.on("error", destroyOnError).on("close", () => this.#sockets.delete(socket));
-    void this.#serve(socket);
+    socket.on("error", destroyOnError);
+    acceptLocalStream(socket, (stream) => void this.#serve(stream.on("error", destroyOnError)));
   }
 
-  async #serve(socket: net.Socket): Promise<void> {
+  async #serve(socket: Duplex): Promise<void> {
     const read = await readHead(socket, forwardHead, headMs);
     if (read.kind === "none") {
       socket.destroy();
@@ -99,7 +99,7 @@ export class ReachServer {
     return undefined;
   }
 
-  #splice(socket: net.Socket, stream: YamuxStream): void {
+  #splice(socket: Duplex, stream: YamuxStream): void {
     socket.write(writeStreamHead({ kind: "accepted" }));
     // The supervisor counts bytes, ends sessions at their time, and has the deadlines.
     const owner = { onBytes: () => {}, onHalfClose: () => {}, onSpliceEnd: () => {} };

@@ -1,10 +1,11 @@
 /** An agent's end of a channel for tests: TLS with ALPN `sallyport/1`, a yamux client, hello, streams to servers, and echo for streams that the gateway opens. */
 import { randomUUID } from "node:crypto";
-import net from "node:net";
+import type net from "node:net";
 import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { channelAlpn, gatewayStreamHead, streamAnswer } from "../../contract/channel.ts";
 import type { GatewayStreamHead, StreamAnswer } from "../../contract/channel.ts";
+import { openLocalStream } from "../../gateway-worker/net/local-stream.ts";
 import { readStreamHead, writeStreamHead } from "../../gateway-worker/net/stream-head.ts";
 import { YamuxSession } from "../../gateway-worker/net/yamux.ts";
 import type { YamuxStream } from "../../gateway-worker/net/yamux.ts";
@@ -57,8 +58,10 @@ export class ChannelClient {
   }
 
   async hello(): Promise<StreamAnswer | undefined> {
-    this.answer = (await this.ask({ kind: "hello", instance: this.instance, version: "1.0.0", isListening: false })).answer;
-    return this.answer;
+    const { answer, stream } = await this.ask({ kind: "hello", instance: this.instance, version: "1.0.0", isListening: false });
+    stream.resume().end();
+    this.answer = answer;
+    return answer;
   }
 
   /** Opens a stream, says `head`, reads the answer (undefined when there is none). */
@@ -107,11 +110,11 @@ export async function readAnswerHead(stream: Duplex, timeoutMs = answerMs): Prom
   }
 }
 
-/** What the supervisor does for reverse access: asks the engine's socket for a stream to the agent. */
-export async function reach(bench: GatewayBench, agentId: string, grant = "grant"): Promise<{ answer: StreamAnswer | undefined; socket: net.Socket }> {
-  const path = bench.group.reachSocketOf(agentId);
-  if (path === undefined) throw new Error(`no engine holds a channel of ${agentId}`);
-  const socket = net.connect({ path, allowHalfOpen: true });
+/** What the supervisor does for reverse access: asks the socket of the engine that holds `holderId`'s channel (the agent's own, unless told otherwise) for a stream to the agent. */
+export async function reach(bench: GatewayBench, agentId: string, grant = "grant", holderId = agentId): Promise<{ answer: StreamAnswer | undefined; socket: Duplex }> {
+  const path = bench.group.reachSocketOf(holderId);
+  if (path === undefined) throw new Error(`no engine holds a channel of ${holderId}`);
+  const socket = await openLocalStream(path, answerMs);
   socket.on("error", () => socket.destroy());
   socket.write(writeStreamHead({ kind: "forward", agentId, head: { kind: "reach", sessionId: randomUUID(), grant } }));
   return { answer: await readAnswerHead(socket), socket };
