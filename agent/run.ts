@@ -23,6 +23,7 @@ import type { Trust } from "./path/route.ts";
 import { barePolicy, PolicyStore } from "./policy-store.ts";
 import { Sleeper } from "./sleeper.ts";
 import { type AgentStatus, runtimeName, statusWriteEveryMs, writeStatus } from "./status.ts";
+import { TaskRunner } from "./tasks/runner.ts";
 import { agentVersion } from "./version.ts";
 import type { AgentWork } from "./work.ts";
 
@@ -45,6 +46,7 @@ export class AgentRun {
   readonly #instance = randomUUID();
   readonly #sleeper = new Sleeper();
   readonly #work: AgentWork;
+  #tasks: TaskRunner | undefined;
   readonly #listener: ChannelListener | undefined;
   #policy: AgentPolicy | undefined;
   #etag: string | null = null;
@@ -70,6 +72,7 @@ export class AgentRun {
       policy: () => this.#currentPolicy(),
       now: () => this.#now(),
       ask: (request) => this.#ask(request),
+      openSession: (signal) => (this.#parts ? this.#parts.keeper.openSession(signal) : Promise.reject(new Error("not started"))),
       refreshPolicy: () => this.#fetchPolicy(),
       sendInventory: () => this.#sendInventory(),
       takeNewIdentity: () => this.#takeNewIdentity(),
@@ -91,6 +94,7 @@ export class AgentRun {
       if (!this.#stop.signal.aborted) await this.#workOn();
     } finally {
       clearInterval(this.#statusTimer);
+      await this.#tasks?.close();
       this.#listener?.close();
       this.#closeParts();
       this.#writeStatus();
@@ -146,6 +150,7 @@ export class AgentRun {
 
   async #workOn(): Promise<void> {
     this.#identity.load();
+    this.#tasks = new TaskRunner(this.#work);
     const stored = this.#policies.load();
     this.#policy = stored?.policy ?? this.#policy;
     this.#etag = stored?.etag ?? null;

@@ -1,4 +1,5 @@
 /** What tasks and other parts may ask of the running agent, so that they need not know how it keeps its ways and its identity. */
+import type { Duplex } from "node:stream";
 import type { z } from "zod";
 import type { AgentPolicy, agentStatusReply } from "../contract/agent-site.ts";
 import type { AgentConfig } from "./config.ts";
@@ -16,6 +17,8 @@ export type AgentWork = {
   readonly now: () => number;
   /** A request to the agent site on whatever way there is; repeated until it is answered. Rejects when the answer's status is 400 or above. */
   readonly ask: (request: HttpRequest) => Promise<HttpResponse>;
+  /** A connection of its own to the agent site on the way in use, verified like the usual one; `host` is for the request's head. */
+  readonly openSession: (signal: AbortSignal) => Promise<{ socket: Duplex; host: string }>;
   readonly refreshPolicy: () => Promise<void>;
   readonly sendInventory: () => Promise<void>;
   /** Changes over to an identity that was just stored as `next`. */

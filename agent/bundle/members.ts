@@ -27,8 +27,14 @@ export function refuse(detail: string, cause?: unknown): AgentError {
 export class MemberList {
   readonly #members = new Map<string, Member>();
   readonly #folded = new Set<string>();
+  readonly #onContent: ((name: string, chunk: Buffer) => void) | undefined;
   #hasFolder: boolean | undefined;
   #total = 0;
+
+  /** `onContent` gets every byte of every file that passed the rules so far; nothing may be believed of it before the list is checked. */
+  constructor(options: { onContent?: (name: string, chunk: Buffer) => void } = {}) {
+    this.#onContent = options.onContent;
+  }
 
   /** Checks a regular file's name and size and opens it for content. Throws `bundle-refused`. */
   begin(rawName: string, bytes: number): MemberWriter {
@@ -41,7 +47,7 @@ export class MemberList {
     this.#total += bytes;
     if (this.#total > totalBytesMax) throw refuse(`It unpacks to more than ${totalBytesMax} bytes`);
     this.#folded.add(folded);
-    return new MemberWriter(name, bytes, keptNames.has(name), (member) => this.#members.set(name, member));
+    return new MemberWriter({ name, bytes, isKept: keptNames.has(name), onContent: this.#onContent, onDone: (member) => this.#members.set(name, member) });
   }
 
   /** A folder entry: only the one top folder is one. */
@@ -73,16 +79,18 @@ export class MemberWriter {
   readonly name: string;
   readonly #bytes: number;
   readonly #isKept: boolean;
-  readonly #done: (member: Member) => void;
+  readonly #onDone: (member: Member) => void;
+  readonly #onContent: ((name: string, chunk: Buffer) => void) | undefined;
   readonly #hash: Hash = createHash("sha256");
   #parts: Buffer[] = [];
   #seen = 0;
 
-  constructor(name: string, bytes: number, isKept: boolean, done: (member: Member) => void) {
-    this.name = name;
-    this.#bytes = bytes;
-    this.#isKept = isKept;
-    this.#done = done;
+  constructor(file: { name: string; bytes: number; isKept: boolean; onContent: ((name: string, chunk: Buffer) => void) | undefined; onDone: (member: Member) => void }) {
+    this.name = file.name;
+    this.#bytes = file.bytes;
+    this.#isKept = file.isKept;
+    this.#onContent = file.onContent;
+    this.#onDone = file.onDone;
   }
 
   get missing(): number {
@@ -93,12 +101,13 @@ export class MemberWriter {
     this.#seen += chunk.length;
     if (this.#seen > this.#bytes) throw refuse(`${shown(this.name)} is larger than announced`);
     this.#hash.update(chunk);
+    this.#onContent?.(this.name, chunk);
     if (this.#isKept) this.#parts.push(Buffer.from(chunk));
   }
 
   end(): void {
     if (this.missing !== 0) throw refuse(`${shown(this.name)} is shorter than announced`);
-    this.#done({ bytes: this.#seen, sha256: this.#hash.digest("hex"), content: this.#isKept ? Buffer.concat(this.#parts) : null });
+    this.#onDone({ bytes: this.#seen, sha256: this.#hash.digest("hex"), content: this.#isKept ? Buffer.concat(this.#parts) : null });
     this.#parts = [];
   }
 }

@@ -9,8 +9,9 @@ const blockBytes = 512;
 const ratioMax = 60;
 const ratioAfterBytes = 4 * 1024 * 1024;
 
-export async function readTarGz(file: string): Promise<Members> {
-  const reader = new TarReader();
+/** `list` judges the members, and may pass their contents on. */
+export async function readTarGz(file: string, list: MemberList = new MemberList()): Promise<Members> {
+  const reader = new TarReader(list);
   const gunzip = zlib.createGunzip({ chunkSize: 256 * 1024 });
   let unpacked = 0;
   try {
@@ -30,11 +31,15 @@ export async function readTarGz(file: string): Promise<Members> {
 
 /** Push parser: header block, content, padding; two empty blocks end the archive. */
 class TarReader {
-  readonly #list = new MemberList();
+  readonly #list: MemberList;
   #rest = Buffer.alloc(0);
   #writer: MemberWriter | undefined;
   #padding = 0;
   #emptyBlocks = 0;
+
+  constructor(list: MemberList) {
+    this.#list = list;
+  }
 
   take(chunk: Buffer): void {
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);

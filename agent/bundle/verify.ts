@@ -1,8 +1,10 @@
-/** Checks a bundle's manifest against its files, its signature, its signer's chain and its dates (T24, N10). */
+/** Checks the manifest of a bundle, or of a program to upgrade to, against its files, its signature, its signer's chain and its dates (T24, N10). */
 import { verify, type X509Certificate } from "node:crypto";
+import type { z } from "zod";
 import { type BundleManifest, bundleManifest } from "../../contract/bundle.ts";
 import { parseToken } from "../../contract/enrolment.ts";
 import { identityFromSubjectAltName } from "../../contract/names.ts";
+import { type ProgramManifest, programManifest } from "../../contract/program.ts";
 import { AgentError } from "../errors.ts";
 import { certificatesOf, fingerprintOf } from "../identity/pem.ts";
 import { type Members, refuse, shown } from "./members.ts";
@@ -13,31 +15,43 @@ const unlisted = new Set(["manifest.json", "manifest.sig", "signer.pem"]);
 /** Throws `bundle-refused` for a shape, `bundle-signature` for a broken proof, `bundle-expired` for its date. */
 export function checkManifest(members: Members, now: Date): BundleManifest {
   const manifestBytes = contentOf(members, "manifest.json");
-  const manifest = parseManifest(manifestBytes);
-  checkSignature(members, manifestBytes, manifest, now);
-  checkFiles(members, manifest);
+  const manifest = parseManifest(manifestBytes, bundleManifest);
+  checkSignature(members, { bytes: manifestBytes, manifest, ca: readCertificates(members, "ca.pem"), now });
+  checkFiles(members, manifest.files);
   checkToken(members, manifest);
   if (new Date(manifest.expiresAt) <= now) throw new AgentError("bundle-expired", `It was valid until ${manifest.expiresAt}.`);
   return manifest;
 }
 
-function parseManifest(bytes: Buffer): BundleManifest {
+/** The same for a program, whose signer must stand under the CA that the agent already has. Throws the same codes. */
+export function checkProgram(members: Members, expected: { organisationId: string; caPem: string; now: Date }): ProgramManifest {
+  const manifestBytes = contentOf(members, "manifest.json");
+  const manifest = parseManifest(manifestBytes, programManifest);
+  if (manifest.organisationId !== expected.organisationId) throw refuse("It is another organisation's");
+  checkSignature(members, { bytes: manifestBytes, manifest, ca: certificatesOf(expected.caPem), now: expected.now });
+  checkFiles(members, manifest.files);
+  return manifest;
+}
+
+function parseManifest<S extends z.ZodType>(bytes: Buffer, schema: S): z.infer<S> {
   try {
-    return bundleManifest.parse(JSON.parse(bytes.toString("utf8")));
+    return schema.parse(JSON.parse(bytes.toString("utf8")));
   } catch (cause) {
     throw refuse("Its manifest.json cannot be read", cause);
   }
 }
 
-/** ES256 over the manifest's bytes by the organisation's signer, whose chain ends in the bundle's own CA, whose fingerprint the manifest states. */
-function checkSignature(members: Members, bytes: Buffer, manifest: BundleManifest, now: Date): void {
+type Signed = { bytes: Buffer; manifest: Pick<BundleManifest, "organisationId" | "caFingerprint">; ca: readonly X509Certificate[]; now: Date };
+
+/** ES256 over the manifest's bytes by the organisation's signer, whose chain ends in this CA, whose fingerprint the manifest states. */
+function checkSignature(members: Members, { bytes, manifest, ca, now }: Signed): void {
   const wrong = (detail: string, cause?: unknown) => new AgentError("bundle-signature", `${detail}.`, cause);
   const chain = readCertificates(members, "signer.pem");
-  const root = readCertificates(members, "ca.pem").find((certificate) => fingerprintOf(certificate) === manifest.caFingerprint);
+  const root = ca.find((certificate) => fingerprintOf(certificate) === manifest.caFingerprint);
   const [signer] = chain;
   if (!signer || !root) throw wrong("The signer's chain or the CA that the manifest names is missing");
   const signature = Buffer.from(contentOf(members, "manifest.sig").toString("utf8").trim(), "base64");
-  if (!isSignedBy(signer, [...chain, ...readCertificates(members, "ca.pem")], root, now)) throw wrong("The signer's certificate does not chain to the organisation's CA");
+  if (!isSignedBy(signer, [...chain, ...ca], root, now)) throw wrong("The signer's certificate does not chain to the organisation's CA");
   const identity = identityFromSubjectAltName(signer.subjectAltName);
   if (signer.ca || identity?.kind !== "console" || identity.organisationId !== manifest.organisationId) throw wrong("The signer is not the organisation's signer of bundles");
   if (!verify("sha256", bytes, { key: signer.publicKey, dsaEncoding: "ieee-p1363" }, signature)) throw wrong("The manifest was changed after it was signed");
@@ -57,9 +71,9 @@ function isSignedBy(leaf: X509Certificate, others: readonly X509Certificate[], r
 }
 
 /** Exactly the listed files, each with its size and hash: nothing added, nothing missing, nothing changed. */
-function checkFiles(members: Members, manifest: BundleManifest): void {
-  const listed = new Map(manifest.files.map((file) => [file.path, file]));
-  if (listed.size !== manifest.files.length) throw refuse("Its manifest lists a file twice");
+function checkFiles(members: Members, files: BundleManifest["files"]): void {
+  const listed = new Map(files.map((file) => [file.path, file]));
+  if (listed.size !== files.length) throw refuse("Its manifest lists a file twice");
   for (const [name, member] of members) {
     if (unlisted.has(name)) continue;
     const file = listed.get(name);

@@ -18,15 +18,25 @@ export type Finding = { way: string; target: string; isWorking: boolean; steps: 
 export async function diagnose(config: AgentConfig, isJson: boolean): Promise<number> {
   const enrolled = loadEnrolled(config);
   const policy = enrolled.policy();
-  const [site, ...others] = agentSiteTargets(policy);
-  const walks: [Route, Target][] = [...[site, ...others].map((target): [Route, Target] => [{ kind: "lan" }, target]), ...remoteRoutes(policy).map((route): [Route, Target] => [route, site])];
-  const findings: Finding[] = [];
-  for (const [route, target] of walks) findings.push(await walk(route, target, enrolled));
+  const findings = await findWays(enrolled);
   const certificate = new X509Certificate(enrolled.identity.chainPem);
   const isExpired = new Date(certificate.validTo) < new Date();
   if (isJson) process.stdout.write(`${JSON.stringify({ agentId: enrolled.identity.agentId, certificate: { notAfter: new Date(certificate.validTo).toISOString(), isExpired }, isCloudEnabled: policy.isCloudEnabled, findings }, null, 2)}\n`);
   else process.stdout.write(`agent ${enrolled.identity.agentId}, certificate until ${certificate.validTo}${isExpired ? " (EXPIRED)" : ""}, cloud-enabled management ${policy.isCloudEnabled ? "on" : "off"}\n\n${findings.map(findingText).join("\n")}`);
   return findings.some((finding) => finding.isWorking) ? 0 : 1;
+}
+
+/** Walks each way to the management server; `onWalked` hears how many of them are done. */
+export async function findWays(enrolled: Enrolled, onWalked: (done: number, total: number) => void = () => {}): Promise<Finding[]> {
+  const policy = enrolled.policy();
+  const [site, ...others] = agentSiteTargets(policy);
+  const walks: [Route, Target][] = [...[site, ...others].map((target): [Route, Target] => [{ kind: "lan" }, target]), ...remoteRoutes(policy).map((route): [Route, Target] => [route, site])];
+  const findings: Finding[] = [];
+  for (const [route, target] of walks) {
+    findings.push(await walk(route, target, enrolled));
+    onWalked(findings.length, walks.length);
+  }
+  return findings;
 }
 
 async function walk(route: Route, target: Target, { trust }: Enrolled): Promise<Finding> {

@@ -2,7 +2,7 @@
  * Enrolment, in stages that each survive a crash (T19): the key is on disk before it is sent, the certificate before the token is forgotten; asking again with the
  * same key gets the same certificate. Works over the LAN, or over a gateway with the bundle's bootstrap identity.
  */
-import { createPrivateKey, type X509Certificate } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
 import type { AgentPolicy } from "../../contract/agent-site.ts";
 import { agentEnrolmentReply, parseToken, type TokenContent } from "../../contract/enrolment.ts";
 import type { DialledWays } from "../channel/dialled-way.ts";
@@ -16,7 +16,7 @@ import { agentVersion } from "../version.ts";
 import { barePolicy } from "../policy-store.ts";
 import { makeCsr, makeKey } from "./csr.ts";
 import { findRoot } from "./first-contact.ts";
-import { certificatesOf, fingerprintOf, pemList } from "./pem.ts";
+import { certificatesOf, chainsTo, fingerprintOf, pemList } from "./pem.ts";
 import type { IdentityStore, PendingEnrolment, StoredIdentity } from "./store.ts";
 
 export type EnrolmentSource = { token: string; bootstrap: PendingEnrolment["bootstrap"]; caPem: string | null; policy: AgentPolicy | null };
@@ -110,16 +110,4 @@ function acceptReply(value: unknown, pending: PendingEnrolment, token: TokenCont
   demandRoot(caPem, token);
   if (!chainsTo(leaf, [...certificatesOf(certificateChainPem), ...certificatesOf(caPem)], token.caFingerprint)) throw new AgentError("enrolment-refused", "The certificate in the answer does not chain to the organisation's CA.");
   return { agentId, organisationId, trustDomain, keyPem: pending.keyPem, chainPem: certificateChainPem, caPem, enrolledAt: new Date().toISOString() };
-}
-
-/** A sanity check of what we were given over a verified connection; whether anybody else believes it is decided in their handshakes. */
-function chainsTo(leaf: X509Certificate, others: readonly X509Certificate[], rootFingerprint: string): boolean {
-  let current = leaf;
-  for (let depth = 0; depth < 5; depth += 1) {
-    const issuer = others.find((candidate) => candidate.ca && current.checkIssued(candidate) && current.verify(candidate.publicKey));
-    if (!issuer) return false;
-    if (fingerprintOf(issuer) === rootFingerprint) return true;
-    current = issuer;
-  }
-  return false;
 }

@@ -17,3 +17,15 @@ export function pemList(pem: string): string[] {
 export function fingerprintOf(certificate: X509Certificate | Uint8Array): string {
   return createHash("sha256").update(certificate instanceof X509Certificate ? certificate.raw : certificate).digest("hex");
 }
+
+/** A sanity check of what we were given over a verified connection; whether anybody else believes it is decided in their handshakes. */
+export function chainsTo(leaf: X509Certificate, others: readonly X509Certificate[], rootFingerprint: string): boolean {
+  let current = leaf;
+  for (let depth = 0; depth < 5; depth += 1) {
+    const issuer = others.find((candidate) => candidate.ca && current.checkIssued(candidate) && current.verify(candidate.publicKey));
+    if (!issuer) return false;
+    if (fingerprintOf(issuer) === rootFingerprint) return true;
+    current = issuer;
+  }
+  return false;
+}

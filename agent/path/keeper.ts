@@ -6,6 +6,7 @@
  *    ^------- connection lost, or LAN probe fails -------'
  */
 import { randomInt } from "node:crypto";
+import type { Duplex } from "node:stream";
 import type { AgentPolicy, ConnectionAttempt } from "../../contract/agent-site.ts";
 import type { AgentErrorCode } from "../../contract/error-codes.ts";
 import type { AgentPath, ConnectionStep } from "../../contract/states.ts";
@@ -150,6 +151,13 @@ export class PathKeeper {
         await delay(pause);
       }
     }
+  }
+
+  /** One more connection to the management server on the way in use, for what would keep the usual one busy. `host` is for the request's head. */
+  async openSession(signal: AbortSignal): Promise<{ socket: Duplex; host: string }> {
+    const { route, target, trust } = await this.#waitForLink(Date.now() + tryTimeoutMs);
+    const { socket } = await openSession(route, target, { trust, signal: AbortSignal.any([signal, this.#stop.signal]) });
+    return { socket, host: authority(target.host, target.port) };
   }
 
   #stamp(request: HttpRequest): HttpRequest {

@@ -1,8 +1,9 @@
 /** Linux: the only file of the agent that knows its paths and files. */
+import { execFile } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import type { Inventory } from "../../contract/agent-site.ts";
-import type { Platform } from "./platform.ts";
+import type { ComputerUser, Platform } from "./platform.ts";
 
 /** How often addresses and routes are compared, ms. Three small files of /proc: some 50 microseconds. */
 const networkPollMs = 500;
@@ -17,8 +18,18 @@ export const linux: Platform = {
   osName: () => osRelease()["PRETTY_NAME"] ?? "Linux",
   disks: async () => disks(),
   packages: async () => debianPackages(),
+  user,
   watchNetwork,
 };
+
+/** Asks the system's own directory of users, which may be more than a file; without its tool the file has to do. */
+async function user(name: string): Promise<ComputerUser | undefined> {
+  const line = await new Promise<string>((resolve) => execFile("getent", ["passwd", name], { timeout: 5_000 }, (error, stdout) => resolve(error === null ? stdout : readText("/etc/passwd"))));
+  const fields = line.split("\n").map((text) => text.split(":")).find((parts) => parts[0] === name && parts.length >= 7);
+  const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])];
+  if (!fields || !Number.isInteger(uid) || !Number.isInteger(gid)) return undefined;
+  return { name, uid, gid, home: fields[5] || "/" };
+}
 
 function osRelease(): Record<string, string> {
   const lines = readText("/etc/os-release").split("\n");

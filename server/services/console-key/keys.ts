@@ -16,8 +16,9 @@ const algorithmOf = { sig: commandAlgorithms.signature, enc: commandAlgorithms.k
 
 /** The public halves, newest first; makes both keys when there are none. Calls at once agree on one pair. */
 export async function consoleKeysOf(db: Db | Tx, organisationId: string): Promise<ConsoleKeys> {
-  const [signing, encryption] = await Promise.all([publicKeys(db, organisationId, "sig"), publicKeys(db, organisationId, "enc")]);
-  return { signing, encryption };
+  // One after the other: in a transaction both use one connection.
+  const signing = await publicKeys(db, organisationId, "sig");
+  return { signing, encryption: await publicKeys(db, organisationId, "enc") };
 }
 
 /** The key that signs now. */
