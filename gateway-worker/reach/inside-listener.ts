@@ -28,7 +28,7 @@ export type InsideHost = {
 const handshakeMs = 8_000;
 const requestMs = 10_000;
 /** Connections of one address that have not asked yet. */
-const unfinishedPerSourceMax = 64;
+const unfinishedPerSourceMax = 256;
 const backlog = 1_024;
 const connectionsThatFitHere = connectionsThatFit(descriptorLimit());
 /** Connections taken between bind and commit. */

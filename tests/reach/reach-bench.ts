@@ -29,10 +29,10 @@ export class ReachBench {
   }
 
   /** Gateways that serve and know each other as peers. */
-  async gateways(count: number): Promise<ReachGateway[]> {
+  async gateways(count: number, environment: Record<string, string> = {}): Promise<ReachGateway[]> {
     const rows = [];
     for (let index = 0; index < count; index += 1) rows.push(await this.control.gateway({ name: `reach ${index}`, hasInside: true }));
-    const gateways = await Promise.all(rows.map(async (row) => ({ ...row, worker: this.control.worker({ token: await this.control.token(row.id) }) })));
+    const gateways = await Promise.all(rows.map(async (row) => ({ ...row, worker: this.control.worker({ token: await this.control.token(row.id), environment }) })));
     await Promise.all(gateways.map(async ({ worker }) => await worker.serving()));
     return gateways;
   }

@@ -7,6 +7,7 @@ import { publishAllLive } from "../change/publish.ts";
 import { recordChannels } from "../channel/record.ts";
 import { recordHealth } from "../pool/record-health.ts";
 import { recordSessions } from "../reach-session/record.ts";
+import { recordRelays } from "../relay/record.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
 
 /** Log lines kept per gateway. */
@@ -28,6 +29,7 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
   // Each in a transaction of its own, and all of them again when the report comes again: rows are known by their ids.
   await recordChannels(caller, report.channels, report.areChannelsComplete, now);
   await recordSessions(caller, report.sessions, now);
+  await recordRelays(caller, report.relays, now);
 }
 
 async function recordStatus(tx: Tx, caller: Caller, status: GatewayStatus, moment: { memory: ReportMemory; now: Date }): Promise<LiveEvent[]> {
