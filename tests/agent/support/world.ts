@@ -4,6 +4,7 @@ import { afterAll } from "vitest";
 import { type AgentSite, startAgentSite } from "../../../server/agent-site/main.ts";
 import { db } from "../../../server/db.ts";
 import type { Caller } from "../../../server/services/caller.ts";
+import { ensureServingCertificate } from "../../../server/services/certificate/serving.ts";
 import { bumpGateways, bumpPolicyRevision } from "../../../server/services/change/publish.ts";
 import { ControlBench, type Worker } from "../../support/control-bench.ts";
 import { freePort, until } from "../../support/sockets.ts";
@@ -16,13 +17,16 @@ export type PolicyInput = { gateways: { gateway: { id: string; port: number }; p
 
 let counter = 0;
 
-export async function startWorld(): Promise<World> {
+/** `siteName`: how agents call the agent site, `localhost` unless given. */
+export async function startWorld({ siteName = "localhost" }: { siteName?: string } = {}): Promise<World> {
   const port = await freePort();
   process.env["SALLYPORT_AGENT_SITE_PORT"] = String(port);
   const bench = await ControlBench.start();
   const { organisationId, caller } = bench;
   const server = await db().server.findFirstOrThrow({ where: { organisationId, isAgentSite: true } });
-  await db().server.update({ where: { id: server.id }, data: { names: ["localhost"], ports: [port], addresses: ["127.0.0.2"] } });
+  await db().server.update({ where: { id: server.id }, data: { names: [siteName], ports: [port], addresses: ["127.0.0.2"] } });
+  await db().organisation.update({ where: { id: organisationId }, data: { agentSiteNames: [siteName] } });
+  await db().$transaction((tx) => ensureServingCertificate(tx, caller, "agent-site"));
   const site = await startAgentSite({ host: "127.0.0.2", port });
   const lan = lanSwitch(port, { host: "127.0.0.2", port });
   await lan.open();
