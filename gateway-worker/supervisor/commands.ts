@@ -46,6 +46,8 @@ function describe({ pid, view }: { pid: number; view: AdminView }): string {
     ...status.listeners.map((listener) => `Listener      ${listener.address} port ${listener.port}: ${listener.state}${listener.problem ? ` (${listener.problem})` : ""}`),
     `Fingerprint   ${view.fingerprint ? groupHex(view.fingerprint) : "none yet"}`,
     `Tunnels       ${status.tunnels} open, ${status.refused} connections refused`,
+    `Channels      ${status.channels} agents connected`,
+    view.reach.listener ? `Inside        ${view.reach.listener.address} port ${view.reach.listener.port}: ${view.reach.sessions} sessions open, ${view.reach.sessionsOpened} opened` : "Inside        no inside listener",
     `Engines       ${status.engines.map((engine) => `${engine.index} ${engine.state} on ${engine.runtime}`).join(", ")}`,
     ...status.servers.map((server) => `Server        ${server.address}: ${server.isReachable ? "reachable" : server.detail}`),
     ...view.services.map((service) => `Service       ${service.name} on ${service.address} port ${service.port}: ${service.connections} connections open, ${service.opened} opened, ${service.refused} refused`),

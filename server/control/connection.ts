@@ -72,7 +72,9 @@ export class GatewayConnection {
     }
     const now = new Date();
     const clockSkewMs = Math.max(-2_147_483_648, Math.min(2_147_483_647, Date.parse(hello.now) - now.getTime()));
-    await recordConnected(this.caller, { connectionKey: this.#options.connectionKey, softwareVersion: hello.version, clockSkewMs, startedAt: new Date(now.getTime() - Math.max(0, Date.parse(hello.now) - Date.parse(hello.startedAt))) }, now);
+    const startedAt = new Date(now.getTime() - Math.max(0, Date.parse(hello.now) - Date.parse(hello.startedAt)));
+    this.memory.startedAt = startedAt;
+    await recordConnected(this.caller, { connectionKey: this.#options.connectionKey, softwareVersion: hello.version, clockSkewMs, startedAt }, now);
     if (await recordAhead(this.caller, { revision: hello.revision, accessVersion: hello.accessVersion })) {
       log.warn({ gatewayId: this.gateway.id, gateway: this.gateway.name, revision: hello.revision, accessVersion: hello.accessVersion }, "control: a gateway has served newer versions than the database knows; the database was restored to an earlier state");
     }

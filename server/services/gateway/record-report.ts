@@ -6,6 +6,7 @@ import type { Caller } from "../caller.ts";
 import { publishAllLive } from "../change/publish.ts";
 import { recordChannels } from "../channel/record.ts";
 import { recordHealth } from "../pool/record-health.ts";
+import { endSessionsOfEarlierRun } from "../reach-session/gateway-restarted.ts";
 import { recordSessions } from "../reach-session/record.ts";
 import { recordRelays } from "../relay/record.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
@@ -13,8 +14,8 @@ import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts
 /** Log lines kept per gateway. */
 const logLinesMax = 5_000;
 
-/** What is remembered per gateway between reports: the totals at the last sample. */
-export type ReportMemory = { sample?: { minute: number; bytesUp: number; bytesDown: number } } & LoadMemory;
+/** What is remembered per gateway between reports: the totals at the last sample, and when its program started. */
+export type ReportMemory = { startedAt?: Date; sample?: { minute: number; bytesUp: number; bytesDown: number } } & LoadMemory;
 
 export async function recordReport(caller: Caller, report: ControlReport, memory: ReportMemory, now: Date = new Date()): Promise<void> {
   await caller.db.$transaction(async (tx) => {
@@ -29,6 +30,7 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
   // Each in a transaction of its own, and all of them again when the report comes again: rows are known by their ids.
   await recordChannels(caller, report.channels, report.areChannelsComplete, now);
   await recordSessions(caller, report.sessions, now);
+  if (report.areChannelsComplete && memory.startedAt) await endSessionsOfEarlierRun(caller, memory.startedAt, now);
   await recordRelays(caller, report.relays, now);
 }
 
