@@ -13,10 +13,8 @@ export type SiteMap = { siteOfRelay: ReadonlyMap<string, SiteRef>; subnets: read
 
 /** Sites and relays of the organisation, in two queries however many agents are asked about. */
 export async function readSiteMap(reader: Db | Tx, organisationId: string): Promise<SiteMap> {
-  const [sites, relays] = await Promise.all([
-    reader.site.findMany({ where: { organisationId }, select: { id: true, name: true, kind: true, subnets: true }, orderBy: [{ nameKey: "asc" }] }),
-    reader.relay.findMany({ where: { organisationId, siteId: { not: null } }, select: { id: true, site: { select: { id: true, name: true } } } }),
-  ]);
+  const sites = await reader.site.findMany({ where: { organisationId }, select: { id: true, name: true, kind: true, subnets: true }, orderBy: [{ nameKey: "asc" }] });
+  const relays = await reader.relay.findMany({ where: { organisationId, siteId: { not: null } }, select: { id: true, site: { select: { id: true, name: true } } } });
   const intranet = sites.filter((site) => site.kind === "intranet");
   const internet = sites.find((site) => site.kind === "internet");
   return {

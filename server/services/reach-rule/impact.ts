@@ -13,11 +13,9 @@ export async function reachRuleWithImpact(reader: Db | Tx, caller: Caller, id: s
   const { organisationId } = caller;
   const rule = await reader.reachRule.findFirst({ where: { id, organisationId }, select: { name: true, scripts: true } });
   if (!rule) throw notFound("reach rule", id);
-  const [sessions, approvals, asked] = await Promise.all([
-    reader.reachSession.count({ where: { organisationId, ruleId: id, state: { in: ["granted", "open"] } } }),
-    reader.reachRequest.count({ where: { organisationId, ruleId: id, isApproved: true, expiresAt: { gt: new Date() } } }),
-    reader.reachRequest.count({ where: { organisationId, ruleId: id, isApproved: null, expiresAt: { gt: new Date() } } }),
-  ]);
+  const sessions = await reader.reachSession.count({ where: { organisationId, ruleId: id, state: { in: ["granted", "open"] } } });
+  const approvals = await reader.reachRequest.count({ where: { organisationId, ruleId: id, isApproved: true, expiresAt: { gt: new Date() } } });
+  const asked = await reader.reachRequest.count({ where: { organisationId, ruleId: id, isApproved: null, expiresAt: { gt: new Date() } } });
   const lines = [
     ...(sessions > 0 ? [`${sessions} ${sessions === 1 ? "session ends" : "sessions end"} within seconds, unless another rule allows ${sessions === 1 ? "it" : "them"}`] : []),
     ...(approvals > 0 ? [`${approvals} ${approvals === 1 ? "approval" : "approvals"} given under it ${approvals === 1 ? "goes" : "go"} with it`] : []),

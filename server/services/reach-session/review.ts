@@ -72,10 +72,8 @@ function isStillAllowed(row: Row, facts: Facts): boolean {
 /** Present role by `kind id`; nobody who has left is in it. */
 async function rolesOf(tx: Tx, organisationId: string, rows: readonly Row[]): Promise<Map<string, Role>> {
   const idsOf = (kind: string) => [...new Set(rows.filter((row) => row.actorKind === kind).map((row) => row.actorId))];
-  const [members, keys] = await Promise.all([
-    tx.membership.findMany({ where: { organisationId, userId: { in: idsOf("user") } }, select: { userId: true, role: true } }),
-    tx.apiKey.findMany({ where: { organisationId, id: { in: idsOf("api-key") }, revokedAt: null, expiresAt: { gt: new Date() } }, select: { id: true, role: true } }),
-  ]);
+  const members = await tx.membership.findMany({ where: { organisationId, userId: { in: idsOf("user") } }, select: { userId: true, role: true } });
+  const keys = await tx.apiKey.findMany({ where: { organisationId, id: { in: idsOf("api-key") }, revokedAt: null, expiresAt: { gt: new Date() } }, select: { id: true, role: true } });
   return new Map([...members.map((member) => [`user ${member.userId}`, member.role] as const), ...keys.map((key) => [`api-key ${key.id}`, key.role] as const)]);
 }
 

@@ -6,7 +6,7 @@ import { makeAgent, makeGateway, makeGroup, makePolicy, type Organisation } from
 /** In every name, text and address of the other organisation's objects; no answer may contain it. */
 export const marker = "foreign-marker";
 
-export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; pool: string; member: string; service: string; user: string; invite: string; apiKey: string; session: string; organisation: string; task: string; taskBatch: string };
+export type Ids = { site: string; server: string; gateway: string; group: string; agent: string; policy: string; certificate: string; bundle: string; pool: string; member: string; service: string; user: string; invite: string; apiKey: string; session: string; organisation: string; task: string; taskBatch: string; relay: string; reachRule: string; reachRequest: string; reachSession: string };
 
 /** Makes the objects and returns their ids. */
 export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
@@ -20,7 +20,7 @@ export async function makeOneOfEach(organisation: Organisation): Promise<Ids> {
   const people = await makePeople(organisation.id);
   const services = await makeServices(organisation, gateway);
   await makeActivity(organisation.id, { gateway, agent, server });
-  return { ...services, ...(await makeTasks(organisation.id, agent)), site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
+  return { ...services, ...(await makeTasks(organisation.id, agent)), ...(await makeWayBack(organisation, { gateway, agent, group })), site, server, gateway, group, agent, policy, ...people, ...(await makeTrust(organisation.id, group)), organisation: organisation.id };
 }
 
 /** A service with its pool, and what gateways say of them. */
@@ -35,6 +35,21 @@ async function makeServices(organisation: Organisation, gateway: string): Promis
   await db().memberHealthEvent.create({ data: { poolId: detail.pool.id, memberId: member, gatewayId: gateway, at, before: "up", state: "down", cause: marker } });
   await db().serviceLoad.create({ data: { gatewayId: gateway, serviceId: service, at, load } });
   return { service, pool: detail.pool.id, member };
+}
+
+/** A relay that answered and carries an agent's channel; a rule with a request, an open session and everything in it marked. */
+async function makeWayBack(organisation: Organisation, ids: { gateway: string; agent: string; group: string }): Promise<Pick<Ids, "relay" | "reachRule" | "reachRequest" | "reachSession">> {
+  const api = organisation.as("administrator");
+  const [at, until] = [new Date(), new Date(Date.now() + 3_600_000)];
+  const relay = (await api.relay.create({ name: `${marker} relay`, relayKey: `${marker}-relay-key-000`, gatewayIds: [ids.gateway], networks: ["10.98.0.0/16"], agentAddress: { host: `${marker}.corp.example` } })).id;
+  const relayPath = [{ relayId: relay, name: marker }];
+  await db().relaySession.create({ data: { relayId: relay, gatewayId: ids.gateway, node: randomUUID(), state: "waiting", fingerprint: "a".repeat(64), report: {}, since: at, at } });
+  await db().agentChannel.create({ data: { channelId: randomUUID(), organisationId: organisation.id, agentId: ids.agent, gatewayId: ids.gateway, instance: marker, openedAt: at, aliveUntil: until, source: marker, relayPath, version: marker } });
+  const reachRule = (await api.reachRule.create({ name: `${marker} rule`, groupIds: [ids.group], services: [{ name: marker, port: 22 }], who: { roles: ["operator"] }, approval: { roles: ["administrator"] } })).id;
+  const asked = { organisationId: organisation.id, agentId: ids.agent, ruleId: reachRule, service: { name: marker, host: "127.0.0.1", port: 22 }, actorKind: "user", actorId: "somebody", actorName: marker };
+  const request = await db().reachRequest.create({ data: { ...asked, reason: marker, expiresAt: until } });
+  const session = await db().reachSession.create({ data: { ...asked, source: marker, state: "open", gatewayId: ids.gateway, openedAt: at, until, bytesUp: 77_777n } });
+  return { relay, reachRule, reachRequest: request.id, reachSession: session.id };
 }
 
 /** A task that an agent has, and one that waits in a batch. */
@@ -75,7 +90,7 @@ async function makeActivity(organisationId: string, ids: { gateway: string; agen
 
 /** Ids that exist nowhere, in the same forms. */
 export function missingIds(): Ids {
-  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "pool", "member", "service", "invite", "apiKey", "organisation", "task", "taskBatch"] as const;
+  const names = ["site", "server", "gateway", "group", "agent", "policy", "certificate", "bundle", "pool", "member", "service", "invite", "apiKey", "organisation", "task", "taskBatch", "relay", "reachRule", "reachRequest", "reachSession"] as const;
   const ids = Object.fromEntries(names.map((name) => [name, randomUUID()])) as Omit<Ids, "user" | "session">;
   return { ...ids, user: `user-${randomUUID()}`, session: `session-${randomUUID()}` };
 }

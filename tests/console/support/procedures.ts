@@ -16,6 +16,8 @@ const server = { kind: "site", names: ["own.example.com"] } as const;
 const rule = { match: "all", conditions: [{ field: "hostname", operator: "contains", value: "foreign" }] } as const;
 const policyOf = (ids: Ids, part: { gateway?: boolean; group?: boolean }) => ({ name: "P", gateways: part.gateway ? [{ gatewayId: ids.gateway, fqdn: "gw.example.com", pins: [pin()] }] : [], groupIds: part.group ? [ids.group] : [] });
 
+const reachRule = { name: "X", groupIds: [], services: [{ name: "ssh", port: 22 }], who: { roles: ["operator"] } } as const;
+
 export const rows: Record<string, readonly Row[]> = {
   "site.list": [list, searches],
   "site.get": [hidden((ids) => ({ id: ids.site }))],
@@ -62,6 +64,9 @@ export const rows: Record<string, readonly Row[]> = {
   "agent.revokeMany": [hidden((ids) => ({ ids: [ids.agent] }))],
   "agent.setGroups": [hidden((ids) => ({ ids: [ids.agent] }))],
   "agent.createToken": [hidden((ids) => ({ groupIds: [ids.group] })), hidden((ids) => ({ agentId: ids.agent }))],
+  "agent.approve": [hidden((ids) => ({ id: ids.agent }))],
+  "agent.collisions": [same()],
+  "agent.reach": [hidden((ids) => ({ id: ids.agent }))],
   "agent.logs": [hidden((ids) => ({ id: ids.agent }))],
   "policy.list": [list, searches],
   "policy.get": [hidden((ids) => ({ id: ids.policy }))],
@@ -104,6 +109,36 @@ export const rows: Record<string, readonly Row[]> = {
   "virtualService.preset": [hidden((ids) => ({ preset: "generic-https", name: "X", gatewayIds: [ids.gateway] })), hidden((ids) => ({ preset: "generic-https", name: "X", certificateIds: [ids.certificate] }))],
   "virtualService.sheet": [hidden((ids) => ({ id: ids.service }))],
   "lint.run": [list],
+  "reachRule.list": [list, searches],
+  "reachRule.get": [hidden((ids) => ({ id: ids.reachRule }))],
+  "reachRule.create": [
+    hidden((ids) => ({ ...reachRule, groupIds: [ids.group] })),
+    hidden((ids) => ({ ...reachRule, who: { userIds: [ids.user] } })),
+    hidden((ids) => ({ ...reachRule, who: { apiKeyIds: [ids.apiKey] } })),
+  ],
+  "reachRule.update": [hidden((ids) => ({ ...reachRule, id: ids.reachRule, version: 0 }))],
+  "reachRule.setEnabled": [hidden((ids) => ({ id: ids.reachRule, version: 0, isEnabled: false }))],
+  "reachRule.remove": [hidden((ids) => ({ id: ids.reachRule, confirmName: "foreign-marker rule" }))],
+  "reachRule.impact": [hidden((ids) => ({ id: ids.reachRule }))],
+  "reachRequest.list": [list, searches, same(() => ({ state: "open" }))],
+  "reachRequest.create": [same((ids) => ({ agent: ids.agent, port: 22, reason: "to look" })), same((ids) => ({ agent: `${ids.agent}.agents`, port: 22, reason: "to look" }))],
+  "reachRequest.decide": [hidden((ids) => ({ id: ids.reachRequest, isApproved: true }))],
+  "reachSession.list": [list, searches, same((ids) => ({ agentId: ids.agent })), same(() => ({ state: "open" }))],
+  "reachSession.get": [hidden((ids) => ({ id: ids.reachSession }))],
+  "reachSession.open": [same((ids) => ({ agent: ids.agent, port: 22 }))],
+  "reachSession.end": [hidden((ids) => ({ id: ids.reachSession }))],
+  "relay.list": [list, searches],
+  "relay.get": [hidden((ids) => ({ id: ids.relay }))],
+  "relay.create": [
+    hidden((ids) => ({ name: "X", gatewayIds: [ids.gateway] })),
+    same(() => ({ name: "" })),
+  ],
+  "relay.update": [hidden((ids) => ({ id: ids.relay, version: 0, name: "X", gatewayIds: [ids.gateway] }))],
+  "relay.remove": [hidden((ids) => ({ id: ids.relay, confirmName: "foreign-marker relay" }))],
+  "relay.impact": [hidden((ids) => ({ id: ids.relay }))],
+  "relay.confirm": [hidden((ids) => ({ id: ids.relay, fingerprint: "a".repeat(64) }))],
+  "relay.package": [hidden((ids) => ({ id: ids.relay }))],
+  "topology.view": [same()],
   "task.list": [list, searches, same((ids) => ({ agentId: ids.agent })), same((ids) => ({ batchId: ids.taskBatch }))],
   "task.get": [hidden((ids) => ({ id: ids.task }))],
   "task.create": [hidden((ids) => ({ agentId: ids.agent, order: { kind: "diagnose" } })), hidden((ids) => ({ agentId: ids.agent, order: { kind: "run-script", script: "true" } }))],
@@ -136,6 +171,7 @@ export const rows: Record<string, readonly Row[]> = {
   "user.endSession": [same((ids) => ({ id: ids.session }))],
   "apiKey.list": [list, searches],
   "apiKey.create": [same(() => ({ name: "", role: "auditor" }))],
+  "apiKey.issueCertificate": [hidden((ids) => ({ id: ids.apiKey, csrPem: "x".repeat(100) }))],
   "apiKey.revoke": [hidden((ids) => ({ id: ids.apiKey }))],
   "audit.list": [list, searches, same((ids) => ({ targetId: ids.site })), same((ids) => ({ actorId: ids.user }))],
   "audit.verify": [same()],
