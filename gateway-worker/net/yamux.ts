@@ -121,7 +121,8 @@ export class YamuxSession implements StreamHost {
   /** Opens a stream; it can be written to at once, and is reset when the peer refuses it. Throws YamuxError. */
   open(): YamuxStream {
     if (this.#isOver) throw new YamuxError("session-over", "the session has ended");
-    if (this.#isGoingAway || this.#isPeerGoingAway) throw new YamuxError("going-away", "the session takes no new streams: open another one");
+    // Our own go-away keeps the peer from opening, not us (as in Go's implementation): until it has moved, it is still reached here.
+    if (this.#isPeerGoingAway) throw new YamuxError("going-away", "the session takes no new streams: open another one");
     if (this.#unanswered >= unansweredMax) throw new YamuxError("backlog-full", `the peer has not yet answered ${unansweredMax} streams`);
     if (this.#nextId > 0xffff_ffff) throw new YamuxError("ids-used-up", "all stream ids of the session are used: open another session");
     const stream = new YamuxStream(this.#nextId, this, true);

@@ -90,20 +90,26 @@ export class ListeningAgents {
     }
     kept.state = "connected";
     kept.connectedAtMs = performance.now();
-    kept.problem = null;
+    this.#setProblem(kept, null);
     stream.once("close", () => this.#ended(kept));
   }
 
   #failed(kept: Kept, problem: string): void {
-    kept.problem = problem;
+    this.#setProblem(kept, problem);
     this.#again(kept);
+  }
+
+  #setProblem(kept: Kept, problem: string | null): void {
+    if (kept.problem === problem) return;
+    kept.problem = problem;
+    this.#engine.relays.changed(this.#session);
   }
 
   #ended(kept: Kept): void {
     if (kept.state === "gone") return;
     const lasted = performance.now() - kept.connectedAtMs;
     if (lasted >= goodMs) kept.backoff.reset();
-    else kept.problem = `the connection ended after ${Math.round(lasted)} ms; the gateway's refusals may say why`;
+    else this.#setProblem(kept, `the connection ended after ${Math.round(lasted)} ms; the gateway's refusals may say why`);
     this.#again(kept);
   }
 

@@ -178,6 +178,7 @@ export class RelaySession {
       const { kind: _kind, ...load } = read.head;
       this.#load = load;
       this.#hasLoad = true;
+      this.#engine.relays.changed(this);
       closeWith(stream, { kind: "accepted" });
     } else this.#carry(stream, read.head.source);
   }

@@ -67,6 +67,11 @@ export class RelayTable {
     this.#engine.refusalWaits();
   }
 
+  /** Something of the session changed that people look at. */
+  changed(session: RelaySession): void {
+    if (this.#sessions.has(session)) this.#say(session);
+  }
+
   unreachableOf(session: RelaySession): RelayReport["unreachable"] {
     const keeper = this.#keepers.get(session.relay?.relayId ?? "");
     return keeper?.session === session ? keeper.agents.unreachable() : [];

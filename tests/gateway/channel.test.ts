@@ -151,8 +151,14 @@ describe.each(runtimes)("agent channels of an engine on %s", (runtime) => {
     const session = new Promise<Buffer>((resolve) => first.socket.once("session", resolve));
     expect((await first.hello())?.kind).toBe("welcome");
     await bench.revoke(revoked);
-    const resumed = await ChannelClient.open(bench, revoked, { tls: { session: await session } });
-    expect([resumed.socket.isSessionReused(), code(resumed.answer)]).toEqual([true, "agent-revoked"]);
+    // Each engine has tickets of its own, and the kernel chooses the engine.
+    let wasResumed = false;
+    for (let attempt = 0; attempt < 20 && !wasResumed; attempt += 1) {
+      const resumed = await ChannelClient.open(bench, revoked, { tls: { session: await session } });
+      expect(code(resumed.answer)).toBe("agent-revoked");
+      wasResumed = resumed.socket.isSessionReused();
+    }
+    expect(wasResumed).toBe(true);
   });
 
   it("tells an agent in its own words why it gets no channel [S4-34] [T15]", async () => {
@@ -341,15 +347,17 @@ describe.each(runtimes)("agent channels of an engine on %s that has one server f
       const agents = await Promise.all(Array.from({ length: 5 }, async () => await bench.agent()));
       const channels = await Promise.all(agents.map(async (agent) => await ChannelClient.open(bench, agent)));
       const running = await Promise.all(channels.map(async (channel) => await channel.connect(`app.internal:${server.port}`)));
-      const drained = bench.group.drain(3_000);
+      const drained = bench.group.drain(1_500);
       await until(() => channels.every((channel) => channel.isGoingAway), "every agent to be told");
+      // Until an agent has its next channel, it is reached through this one.
+      expect((await reach(bench, agents[0]?.id ?? "")).answer?.kind).toBe("accepted");
       for (const { stream } of running) expect(await echoed(stream, Buffer.from("in flight"))).toEqual(Buffer.from("in flight"));
       for (const { stream } of running.slice(1)) stream.resume().end();
       for (const channel of channels.slice(1)) channel.session.goAway();
-      await until(() => channels.slice(1).every((channel) => channel.endReason !== undefined), "the channels that moved to end", 2_000);
+      await until(() => channels.slice(1).every((channel) => channel.endReason !== undefined), "the channels that moved to end", 1_400);
       expect(channels[0]?.endReason).toBeUndefined();
       expect(await drained).toEqual({ tunnelsCut: 1 });
-      expect(channels[0]?.endReason).toBeDefined();
+      await until(() => channels[0]?.endReason !== undefined, "the last channel to end");
     } finally {
       await bench.close();
       await server.close();

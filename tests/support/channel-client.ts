@@ -1,8 +1,7 @@
 /** An agent's end of a channel for tests: TLS with ALPN `sallyport/1`, a yamux client, hello, streams to servers, and echo for streams that the gateway opens. */
 import { randomUUID } from "node:crypto";
-import type net from "node:net";
 import type { Duplex } from "node:stream";
-import tls from "node:tls";
+import type tls from "node:tls";
 import { channelAlpn, gatewayStreamHead, streamAnswer } from "../../contract/channel.ts";
 import type { GatewayStreamHead, StreamAnswer } from "../../contract/channel.ts";
 import { openLocalStream } from "../../gateway-worker/net/local-stream.ts";
@@ -98,7 +97,7 @@ function echo(_head: GatewayStreamHead, stream: YamuxStream): void {
 }
 
 async function channelTls(bench: GatewayBench, identity: { chainPem: string; keyPem: string } | undefined, options: ChannelOptions): Promise<tls.TLSSocket> {
-  return await bench.tls(identity, { ALPNProtocols: [channelAlpn], ...(options.over ? { socket: options.over as net.Socket } : {}), ...options.tls });
+  return await bench.tls(identity, { ALPNProtocols: [channelAlpn], ...(options.over ? { socket: options.over, host: undefined, port: undefined } : {}), ...options.tls });
 }
 
 /** The answer at the start of a stream; undefined when it ends without one. */
