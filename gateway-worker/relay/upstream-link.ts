@@ -21,7 +21,7 @@ export type LinkHost = Pick<SessionHost, "hello" | "load" | "onDial"> & {
 };
 
 /** A relay that nobody has confirmed yet knocks this often at the most, milliseconds; so it serves soon after the person pressed Confirm. */
-const retryMaxMs = 10_000;
+const retryMaxMs = 5_000;
 /** A session that lasted this long proves that the upstream works: the next failure starts with a short wait again. */
 const provenMs = 10_000;
 

@@ -25,7 +25,7 @@ export async function echo(socket: net.Socket, text: string): Promise<string> {
       resolve(got);
     };
     const onClose = (): void => reject(new Error("closed"));
-    socket.on("data", onData).once("close", onClose);
+    socket.on("data", onData).once("close", onClose).resume();
     socket.write(text);
   });
 }

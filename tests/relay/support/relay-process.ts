@@ -8,6 +8,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import type { z } from "zod";
 import { relaySettings } from "../../../contract/relay.ts";
+import { loadOrMakeIdentity } from "../../../gateway-worker/relay/identity.ts";
 import type { RelayView } from "../../../gateway-worker/relay/relay.ts";
 import { freePort, until } from "../../support/sockets.ts";
 
@@ -32,6 +33,11 @@ export type RelayOptions = {
   /** Network namespace. */
   namespace?: string;
 };
+
+/** Makes the key in the folder where there is none yet, as the relay does; resolves to the fingerprint. */
+export async function fingerprintIn(folder: string, name: string): Promise<string> {
+  return (await loadOrMakeIdentity(path.join(folder, "key"), name)).fingerprint;
+}
 
 type Running = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -61,11 +67,9 @@ export class RelayProcess {
     return this.settings.listen.port;
   }
 
-  /** The certificate's fingerprint, from `relay id`. */
+  /** The certificate's fingerprint, from its key file. */
   async fingerprint(): Promise<string> {
-    const { stdout, stderr } = await this.command("id", "--json");
-    if (stdout === "") throw new Error(stderr);
-    return (JSON.parse(stdout) as { fingerprint: string }).fingerprint;
+    return await fingerprintIn(this.folder, this.settings.name);
   }
 
   /** Runs another of its commands to the end. */
