@@ -41,7 +41,7 @@ afterAll(async () => {
 async function registeredRelay(): Promise<RelayProcess> {
   const { id } = await createRelay(world.caller, relayCreate.parse({ name: "Cellar", gatewayIds: [gateway.id] }));
   const settings = relaySettings.parse(JSON.parse((await relayPackageOf(world.caller, { id })).settings));
-  const started = await RelayProcess.start({ ...settings, listen: { address: "127.0.0.1", port: await freePort() }, upstreams: settings.upstreams.map((upstream) => ({ ...upstream, host: "127.0.0.1", port: gateway.port })) });
+  const started = await RelayProcess.start({ ...settings, listen: { address: "127.0.0.1", port: await freePort() }, dialNetworks: ["127.0.0.0/8"], upstreams: settings.upstreams.map((upstream) => ({ ...upstream, host: "127.0.0.1", port: gateway.port })) });
   const fingerprint = await started.fingerprint();
   await until(async () => (await db().relaySession.count({ where: { relayId: id, fingerprint } })) > 0, "the relay has answered", 15_000);
   await confirmRelay(world.caller, { id, fingerprint });

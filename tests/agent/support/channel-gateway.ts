@@ -5,7 +5,7 @@ import type net from "node:net";
 import tls from "node:tls";
 import { exportJWK, generateKeyPair, CompactSign } from "jose";
 import type { AgentPolicy } from "../../../contract/agent-site.ts";
-import { agentStreamHead, channelAlpn, type GatewayStreamHead, streamAnswer, type StreamAnswer } from "../../../contract/channel.ts";
+import { agentStreamHead, channelAlpn, channelSilenceMs, type GatewayStreamHead, streamAnswer, type StreamAnswer } from "../../../contract/channel.ts";
 import type { PublicJwk } from "../../../contract/command.ts";
 import { type GrantClaims, grantType } from "../../../contract/reach.ts";
 import { YamuxSession, type YamuxStream } from "../../../gateway-worker/net/yamux.ts";
@@ -80,6 +80,7 @@ export class ChannelGateway {
     const held: HeldChannel = { socket, instance: "", channelId: randomUUID(), isListening: false, fingerprint: "", isOver: false, endReason: "", session: undefined as unknown as YamuxSession };
     held.session = new YamuxSession(socket, {
       isClient: false,
+      silenceMs: channelSilenceMs,
       onStream: (stream) => void this.#answer(held, stream).catch(() => stream.destroy()),
       onEnd: (reason) => {
         held.isOver = true;
