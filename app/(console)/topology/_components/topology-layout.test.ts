@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TopologyView } from "@/contract/relay-objects.ts";
-import { layoutOf, overlap } from "./topology-layout.ts";
+import { breakWords, labelBox, layoutOf, overlap } from "./topology-layout.ts";
 import { modelOf } from "./topology-model.ts";
 
 const counts = { pending: 0, unapproved: 0, online: 0, late: 0, offline: 0, revoked: 0 };
@@ -38,8 +38,11 @@ describe("the picture of an organisation", () => {
         expect(a.box.y + a.box.height).toBeLessThanOrEqual(height);
         for (const b of units.slice(index + 1)) expect(overlap(a.box, b.box), `${a.unit.key} on ${b.unit.key}`).toBe(false);
       }
-      const labels = lines.flatMap(({ label }) => (label && !isNarrow ? [{ x: label.x - label.text.length * 3.3, y: label.y - 9, width: label.text.length * 6.6, height: 18 }] : []));
-      for (const [index, a] of labels.entries()) for (const b of labels.slice(index + 1)) expect(overlap(a, b)).toBe(false);
+      const labels = lines.flatMap(({ label }) => (label ? [labelBox(label)] : []));
+      for (const [index, a] of labels.entries()) {
+        for (const b of labels.slice(index + 1)) expect(overlap(a, b)).toBe(false);
+        for (const { box, unit } of units) expect(overlap(a, box), `a reason on ${unit.key}`).toBe(false);
+      }
       expect(isNarrow ? width : 0).toBeLessThanOrEqual(358);
     }
   });
@@ -51,6 +54,12 @@ describe("the picture of an organisation", () => {
     expect(cloud?.kind === "cloud" && cloud.dots).toHaveLength(120);
     expect(cloud?.kind === "cloud" && cloud.dots[0]?.tone).toBe("fault");
     expect(ties.filter((tie) => !tie.isQuiet).length).toBeLessThan(60);
+  });
+
+  it("breaks a long reason at its spaces, and leaves no more than three lines of it", () => {
+    expect(breakWords("connection refused")).toEqual(["connection refused"]);
+    expect(breakWords("answered, its certificate is not confirmed yet")).toEqual(["answered, its", "certificate is not", "confirmed yet"]);
+    expect(breakWords("word ".repeat(30).trim()).every((line) => line.length <= 24)).toBe(true);
   });
 
   it("cuts the line where the session is missing, and says why", () => {

@@ -9,24 +9,31 @@ export type Box = { x: number; y: number; width: number; height: number };
 /** `shape`: centre of the shape, or of the first dot. */
 export type Placed = { unit: Unit; box: Box; shape: Point; text: Point & { anchor: "start" | "middle" } };
 export type Region = { key: string; name: string; href: string | null; box: Box };
-/** `label`: where the reason of a cut stands; null when it found no room (the unit says it then). */
-export type Line = { tie: Tie; path: string; label: (Point & { text: string }) | null };
+/** Why a line is cut, in up to three short lines around its middle. */
+export type Label = Point & { words: string[] };
+/** `dash`: the gap of a cut line, in hundredths of its length or, with `isExact`, in units. `label` is null when it found no room; the tables have it. */
+export type Line = { tie: Tie; path: string; dash: { array: string; isExact: boolean } | null; label: Label | null };
 export type Layout = { width: number; height: number; units: Placed[]; regions: Region[]; lines: Line[] };
 
 const lineHeight = 16;
 const margin = 16;
-const dotGrid = { agents: { pitch: 13, columns: 12 }, cloud: { pitch: 24, columns: 8 } } as const;
+
+/** How the dots of a cloud stand: servers have a whole site's width. */
+function gridOf(unit: Unit): { pitch: number; columns: number } {
+  if (unit.kind === "agents") return { pitch: 13, columns: 12 };
+  return { pitch: 20, columns: unit.kind === "cloud" && unit.of === "server" ? 11 : 8 };
+}
 
 /** Centre of dot `index`, from that of the first one. */
 export function dotOffset(unit: Unit, index: number): Point {
-  const { pitch, columns } = unit.kind === "agents" ? dotGrid.agents : dotGrid.cloud;
+  const { pitch, columns } = gridOf(unit);
   return { x: (index % columns) * pitch, y: Math.floor(index / columns) * pitch };
 }
 
 /** Space that the dots of a cloud take. */
 function dotsSize(unit: Unit): { width: number; height: number } {
   if (unit.kind !== "agents" && unit.kind !== "cloud") return { width: 0, height: 0 };
-  const { pitch, columns } = unit.kind === "agents" ? dotGrid.agents : dotGrid.cloud;
+  const { pitch, columns } = gridOf(unit);
   const shown = Math.max(1, unit.dots.length, unit.kind === "agents" ? unit.crowd.length : 0);
   return { width: Math.min(columns, shown) * pitch, height: Math.ceil(shown / columns) * pitch };
 }
@@ -42,7 +49,7 @@ export function layoutOf(model: Model, isNarrow: boolean): Layout {
 // Wide --------------------------------------------------------------------------------------------------------------
 
 const cellWidth = 156;
-const laneGap = 150;
+const laneGap = 160;
 const rowGap = 20;
 const insideWidth = 264;
 
@@ -130,7 +137,7 @@ function placedWide(unit: Unit, centreX: number, y: number): Placed {
   const box = { x: centreX - size.width / 2, y, ...size };
   if (isCloud(unit)) {
     const dots = dotsSize(unit);
-    const { pitch } = unit.kind === "agents" ? dotGrid.agents : dotGrid.cloud;
+    const { pitch } = gridOf(unit);
     return { unit, box, shape: { x: centreX - dots.width / 2 + pitch / 2, y: y + pitch / 2 }, text: { x: centreX, y: y + dots.height + 18, anchor: "middle" } };
   }
   return { unit, box, shape: { x: centreX, y: y + 22 }, text: { x: centreX, y: y + 58, anchor: "middle" } };
@@ -153,7 +160,7 @@ function placeInside(entry: Place, at: { x: number; y: number; width: number }, 
 function row(unit: Unit, x: number, y: number, width: number): Placed {
   if (isCloud(unit)) {
     const dots = dotsSize(unit);
-    const { pitch } = unit.kind === "agents" ? dotGrid.agents : dotGrid.cloud;
+    const { pitch } = gridOf(unit);
     return { unit, box: { x, y, width, height: dots.height + 8 + (1 + unit.lines.length) * lineHeight }, shape: { x: x + pitch / 2, y: y + pitch / 2 }, text: { x, y: y + dots.height + 18, anchor: "start" } };
   }
   const height = Math.max(44, (1 + unit.lines.length) * lineHeight + 8);
@@ -166,7 +173,7 @@ function ends(entry: Placed): { left: Point; right: Point } {
   const { unit, box, shape } = entry;
   if (isCloud(unit)) {
     const dots = dotsSize(unit);
-    const { pitch } = unit.kind === "agents" ? dotGrid.agents : dotGrid.cloud;
+    const { pitch } = gridOf(unit);
     const y = shape.y - pitch / 2 + dots.height / 2;
     return { left: { x: shape.x - pitch / 2 - 6, y }, right: { x: shape.x - pitch / 2 + dots.width + 6, y } };
   }
@@ -174,6 +181,10 @@ function ends(entry: Placed): { left: Point; right: Point } {
   return { left: { x: unit.kind === "server" ? box.x - 2 : shape.x - reach, y: shape.y }, right: { x: shape.x + reach, y: shape.y } };
 }
 
+/** The gap of a line in the lanes: its middle, whatever its length. */
+const middleGap = { array: "36 28 36 100", isExact: false } as const;
+
+/** Lines run along their own row to the last gap before their end, and bend only there: so none runs through a name. */
 function straightLines(ties: readonly Tie[], layout: Layout): Line[] {
   const byKey = new Map(layout.units.map((entry) => [entry.unit.key, entry]));
   const regions = new Map(layout.regions.map((region) => [region.key, region]));
@@ -183,24 +194,50 @@ function straightLines(ties: readonly Tie[], layout: Layout): Line[] {
     const target = byKey.get(tie.to);
     const region = regions.get(tie.to);
     if (!from || (!target && !region)) return [];
-    if (tie.kind === "peer" && target) return [{ tie, path: `M${from.shape.x + 30} ${from.shape.y + 6} C${from.shape.x + 92} ${from.shape.y + 30} ${target.shape.x + 92} ${target.shape.y - 30} ${target.shape.x + 30} ${target.shape.y - 6}`, label: null }];
+    if (tie.kind === "peer" && target) return [{ tie, path: `M${from.shape.x} ${from.box.y + from.box.height + 2} V${target.shape.y - 22}`, dash: null, label: null }];
     const start = ends(from).right;
     const end = target ? ends(target).left : region ? { x: region.box.x, y: region.box.y + region.box.height / 2 } : start;
-    const middle = (start.x + end.x) / 2;
-    const path = `M${start.x} ${start.y} C${middle} ${start.y} ${middle} ${end.y} ${end.x} ${end.y}`;
-    return [{ tie, path, label: tie.cut === null || tie.isQuiet ? null : room(tie.cut, start, end, taken) }];
+    const bendEnd = target && target.unit.kind !== "server" ? Math.min(end.x, target.box.x - 2) : end.x;
+    const bendStart = tie.kind === "plain" ? Math.max(start.x, from.box.x + from.box.width) : Math.max(start.x, bendEnd - laneGap + 4);
+    const path = curve(start, { x: bendStart, y: start.y }, { x: bendEnd, y: end.y }, end);
+    const label = tie.cut === null || tie.isQuiet ? null : room(tie.cut, { x: bendStart, y: start.y }, { x: bendEnd, y: end.y }, taken);
+    return [{ tie, path, dash: tie.cut === null ? null : middleGap, label }];
   });
 }
 
+function curve(start: Point, bendStart: Point, bendEnd: Point, end: Point): string {
+  const middle = (bendStart.x + bendEnd.x) / 2;
+  return `M${start.x} ${start.y} H${bendStart.x} C${middle} ${bendStart.y} ${middle} ${bendEnd.y} ${bendEnd.x} ${bendEnd.y} H${end.x}`;
+}
+
+/** A reason broken at its spaces into lines of at most 23 characters, three at most. */
+export function breakWords(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && `${last} ${word}`.length <= 23) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  const shown = lines.slice(0, 3).map((line) => (line.length > 24 ? `${line.slice(0, 23)}…` : line));
+  return lines.length > 3 ? [...shown.slice(0, 2), `${shown[2]?.slice(0, 22) ?? ""}…`] : shown;
+}
+
+/** Space a label takes around its middle. */
+export function labelBox({ x, y, words }: Label): Box {
+  const width = Math.max(...words.map((word) => word.length)) * 6.6 + 12;
+  const height = words.length * 15 + 6;
+  return { x: x - width / 2, y: y - height / 2, width, height };
+}
+
 /** A free place for a reason on its line, tried from the middle outwards. */
-function room(text: string, start: Point, end: Point, taken: Box[]): (Point & { text: string }) | null {
-  const shown = text.length > 34 ? `${text.slice(0, 33)}…` : text;
-  for (const t of [0.5, 0.38, 0.62, 0.28, 0.72, 0.2, 0.8]) {
-    const at = onCurve(start, end, t);
-    const box = { x: at.x - shown.length * 3.3 - 6, y: at.y - 10, width: shown.length * 6.6 + 12, height: 20 };
+function room(text: string, start: Point, end: Point, taken: Box[]): Label | null {
+  const words = breakWords(text);
+  for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]) {
+    const label = { ...onCurve(start, end, t), words };
+    const box = labelBox(label);
     if (taken.some((other) => overlap(box, other))) continue;
     taken.push(box);
-    return { ...at, text: shown };
+    return label;
   }
   return null;
 }
@@ -220,47 +257,60 @@ export function overlap(a: Box, b: Box): boolean {
 const narrowWidth = 358;
 const indent = 40;
 
-/** Gateways with what hangs on them, one row each; then the sites, reached by one trunk on the left. */
+/** Gateways with what hangs on them, one row each; then the sites, reached by one trunk on the left. There is no room at a gap: what is cut says why under its name. */
 function outline(model: Model): Layout {
   const units: Placed[] = [];
   const regions: Region[] = [];
+  const reasons = new Map(model.ties.flatMap((tie) => (tie.cut === null ? [] : [[tie.kind === "plain" ? tie.to : tie.from, tie.cut] as const])));
+  const told = (unit: Unit): Unit => {
+    const reason = reasons.get(unit.key);
+    return reason === undefined || unit.kind === "agents" || unit.kind === "cloud" ? unit : { ...unit, lines: [...unit.lines.slice(0, 1), reason, ...unit.lines.slice(1)] };
+  };
   let y = 12;
   const put = (branch: Branch, depth: number): void => {
-    const placed = row(branch.unit, 26 + depth * indent, y, narrowWidth - 34 - depth * indent);
+    const placed = row(told(branch.unit), 26 + depth * indent, y, narrowWidth - 34 - depth * indent);
     units.push(placed);
     y += placed.box.height + 14;
     for (const child of branch.children) put(child, depth + 1);
   };
   for (const branch of model.branches) put(branch, 0);
   const inside = { units: [] as Placed[], regions: [] as Region[] };
-  for (const entry of model.places) y = placeInside(entry, { x: 26, y, width: narrowWidth - 34 }, inside) + 14;
+  for (const entry of model.places) y = placeInside({ ...entry, units: entry.units.map(told) }, { x: 26, y, width: narrowWidth - 34 }, inside) + 14;
   const layout: Layout = { width: narrowWidth, height: y + 4, units: [...units, ...inside.units], regions: [...regions, ...inside.regions], lines: [] };
-  return { ...layout, lines: elbows(model.ties, layout) };
+  return { ...layout, lines: [...elbows(model.ties, layout), ...trunk(model.ties, layout)] };
 }
 
+/** Down from what something hangs on, then across to it; where it is cut, the gap is at its end. */
 function elbows(ties: readonly Tie[], layout: Layout): Line[] {
   const byKey = new Map(layout.units.map((entry) => [entry.unit.key, entry]));
-  const lines = ties.flatMap((tie): Line[] => {
+  return ties.flatMap((tie): Line[] => {
     const from = byKey.get(tie.from);
     const to = byKey.get(tie.to);
     if (tie.kind !== "tunnel" || !from || !to || from.box.y < to.box.y) return [];
     const x = to.box.x + 24;
-    const level = isCloud(from.unit) ? from.shape.y : from.shape.y;
-    const start = isCloud(to.unit) ? to.box.y + to.box.height : to.shape.y + 22;
-    const label = tie.cut === null ? null : { x: x + 8, y: level - (from.unit.kind === "relay" ? 24 : 12), text: tie.cut.length > 40 ? `${tie.cut.slice(0, 39)}…` : tie.cut };
-    return [{ tie, path: `M${x} ${start} V${level} H${isCloud(from.unit) ? from.box.x - 4 : from.shape.x - 22}`, label }];
+    const level = from.shape.y + (from.unit.kind === "relay" ? 8 : 0);
+    const start = isCloud(to.unit) ? to.box.y + to.box.height : to.shape.y + (to.unit.kind === "relay" ? 10 : 20);
+    const end = isCloud(from.unit) ? from.box.x - 4 : from.shape.x - 22;
+    const length = level - start + end - x;
+    return [{ tie, path: `M${x} ${start} V${level} H${end}`, dash: tie.cut === null ? null : { array: `${length - 14} 10 4 ${length}`, isExact: true }, label: null }];
   });
-  // One trunk: which gateway reaches which server is in the tables.
-  const reached = new Map<string, Tie>();
-  for (const tie of ties) if (tie.kind === "plain") reached.set(tie.to, tie);
-  const first = [...reached.values()].flatMap((tie) => byKey.get(tie.from) ?? []).toSorted((a, b) => a.box.y - b.box.y)[0];
-  if (!first) return lines;
-  const top = isCloud(first.unit) ? first.shape.y : first.shape.y;
-  const trunk = [...reached.values()].flatMap((tie): Line[] => {
+}
+
+/** One line for all plain connections: which gateway reaches which server is in the tables. */
+function trunk(ties: readonly Tie[], layout: Layout): Line[] {
+  const byKey = new Map(layout.units.map((entry) => [entry.unit.key, entry]));
+  const plain = ties.filter((tie) => tie.kind === "plain");
+  const one = (tie: Tie, key: string, path: string): Line => ({ tie: { ...tie, key, cut: null, isQuiet: false }, path, dash: null, label: null });
+  const bottom = layout.regions[0]?.box.y ?? layout.height;
+  const sources = [...new Map(plain.map((tie) => [tie.from, tie])).values()].flatMap((tie) => {
+    const from = byKey.get(tie.from);
+    return from ? [one(tie, `trunk from ${tie.from}`, `M${isCloud(from.unit) ? from.box.x - 4 : from.shape.x - 22} ${from.shape.y} H8 V${bottom}`)] : [];
+  });
+  const targets = [...new Map(plain.map((tie) => [tie.to, tie])).values()].flatMap((tie) => {
     const target = byKey.get(tie.to);
     const region = layout.regions.find((entry) => entry.key === tie.to);
     const end = target ? { x: isCloud(target.unit) ? target.box.x - 4 : target.shape.x - 14, y: target.shape.y } : region ? { x: region.box.x, y: region.box.y + 20 } : undefined;
-    return end ? [{ tie: { ...tie, key: `trunk ${tie.to}`, isQuiet: false }, path: `M${isCloud(first.unit) ? first.box.x - 4 : first.shape.x - 22} ${top} H8 V${end.y} H${end.x}`, label: null }] : [];
+    return end ? [one(tie, `trunk to ${tie.to}`, `M8 ${bottom} V${end.y} H${end.x}`)] : [];
   });
-  return [...lines, ...trunk];
+  return [...sources, ...targets];
 }

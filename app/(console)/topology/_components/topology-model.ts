@@ -26,6 +26,8 @@ export type Model = { branches: Branch[]; places: Place[]; ties: Tie[] };
 export const singlesMax = { gateway: 6, relay: 8, site: 5, server: 6 } as const;
 const dotsMax = 160;
 const agentDotsMax = 60;
+/** More pairs of gateway and server than this are drawn as lines to whole sites; more than the second, only while looked at. */
+const pairsMax = 16;
 const linesMax = 48;
 
 const gatewayTones = { waiting: "working", connected: "ok", "refused-snapshot": "warn", draining: "warn", disconnected: "fault" } as const satisfies Record<GatewayState, Tone>;
@@ -81,7 +83,7 @@ function serverUnit(server: Server): Single {
 }
 
 /** The agents of several entries as one cloud; null when there is none. */
-function agentsUnit(key: string, entries: readonly Entry[], states: readonly AgentState[] = agentOrder, suffix = ""): Agents | null {
+function agentsUnit(key: string, entries: readonly Entry[], states: readonly AgentState[] = agentOrder, where?: string): Agents | null {
   const counts = agentOrder.filter((state) => states.includes(state)).map((state) => ({ state, count: entries.reduce((sum, entry) => sum + (entry.counts[state] ?? 0), 0) })).filter((entry) => entry.count > 0);
   const total = counts.reduce((sum, entry) => sum + entry.count, 0);
   if (total === 0) return null;
@@ -89,7 +91,7 @@ function agentsUnit(key: string, entries: readonly Entry[], states: readonly Age
   const dots = named.slice(0, agentDotsMax);
   const crowd = dots.length > 0 ? [] : counts.flatMap(({ state, count }) => Array.from({ length: Math.max(1, Math.round((count / total) * Math.min(total, agentDotsMax))) }, () => agentTones[state])).slice(0, agentDotsMax);
   const first = counts[0];
-  return { kind: "agents", key, name: `${plural(total, "agent")}${suffix}`, href: counts.length === 1 && first ? routes.agents.withState(first.state) : routes.agents.list, dots, crowd, more: total - dots.length, tone: first ? agentTones[first.state] : "idle", lines: counts.toReversed().slice(0, 3).map(({ state, count }) => `${count.toLocaleString("en")} ${agentWords[state]}`) };
+  return { kind: "agents", key, name: where === undefined ? plural(total, "agent") : `${total.toLocaleString("en")} ${where}`, href: counts.length === 1 && first ? routes.agents.withState(first.state) : routes.agents.list, dots, crowd, more: total - dots.length, tone: first ? agentTones[first.state] : "idle", lines: counts.toReversed().slice(0, 3).map(({ state, count }) => `${count.toLocaleString("en")} ${agentWords[state]}`) };
 }
 
 /** Keys of the units that stand for gateways and relays: their own, or a cloud's. */
@@ -139,7 +141,7 @@ function branchesOf(view: TopologyView, keys: Keys, homeOf: (relay: Relay) => st
   const roots: Unit[] = view.gateways.length > singlesMax.gateway
     ? [cloud("gateway", "cloud:gateway", view.gateways.map((gateway) => ({ id: gateway.id, name: gateway.name, href: routes.gateways.detail(gateway.id), tone: gatewayTones[gateway.state] })), countWords(view.gateways.map((gateway) => gatewayWords[gateway.state])), routes.gateways.list)]
     : view.gateways.map(gatewayUnit);
-  const nowhere = agentsUnit("agents:nowhere", view.agents.filter((entry) => entry.gatewayId === null && entry.relayId === null), ["offline", "pending", "unapproved", "revoked"], " not connected");
+  const nowhere = agentsUnit("agents:nowhere", view.agents.filter((entry) => entry.gatewayId === null && entry.relayId === null), ["offline", "pending", "unapproved", "revoked"], "not connected");
   return [...roots.map((unit): Branch => ({ unit, site: null, children: [...relaysAt(unit.key), ...agentsAt(unit.key)] })), ...relaysAt(undefined), ...(nowhere ? [{ unit: nowhere, children: [], site: null }] : [])];
 }
 
@@ -155,7 +157,7 @@ function placesOf(view: TopologyView): Place[] {
   const shown = sites.length > singlesMax.site ? sites.slice(0, singlesMax.site - 1) : sites;
   const rest = sites.slice(shown.length);
   const restServers = rest.flatMap((site) => homes.get(site.id) ?? []);
-  const lan = agentsUnit("agents:lan", view.agents.filter((entry) => entry.gatewayId === null && entry.relayId === null), ["online", "late"], " on the LAN");
+  const lan = agentsUnit("agents:lan", view.agents.filter((entry) => entry.gatewayId === null && entry.relayId === null), ["online", "late"], "on the LAN");
   return [
     ...shown.map((site): Place => ({ key: `place:${site.id}`, name: site.name, href: routes.sites.detail(site.id), units: serverUnits(`place:${site.id}`, homes.get(site.id) ?? []) })),
     ...(rest.length > 0 ? [{ key: "place:rest", name: plural(rest.length, "further site"), href: routes.sites.list, units: serverUnits("place:rest", restServers) }] : []),
@@ -207,7 +209,7 @@ function tiesOf(view: TopologyView, keys: Keys, places: readonly Place[]): Tie[]
   }
   const agents = view.agents.flatMap((entry) => (entry.relayId !== null ? (keys.relay(entry.relayId) ?? []) : entry.gatewayId !== null ? (keys.gateway(entry.gatewayId) ?? []) : []));
   for (const key of new Set(agents)) raw.push({ from: `agents:${key}`, to: key, kind: "tunnel", rate: 0, cut: null });
-  return [...fewer(merged(raw), serverKeys), ...peers(view, keys)];
+  return [...fewer(merged(raw), places), ...peers(view, keys)];
 }
 
 function same(a: { kind: string; id: string }, b: { kind: string; id: string }): boolean {
@@ -225,12 +227,19 @@ function merged(raw: readonly Omit<Tie, "key" | "isQuiet">[]): Tie[] {
   return [...all.values()];
 }
 
-/** Too many lines say nothing: then they lead to sites rather than to servers, and when these are too many as well they are quiet. What is cut is always drawn. */
-function fewer(ties: Tie[], serverKeys: ReadonlyMap<string, { unit: string; place: string }>): Tie[] {
+/**
+ * Too many lines say nothing: then a gateway that reaches all servers of a site has one line to the site, and when these are too many as well they are quiet.
+ * What is cut is always drawn.
+ */
+function fewer(ties: Tie[], places: readonly Place[]): Tie[] {
   const plain = ties.filter((tie) => tie.kind === "plain");
-  if (plain.length <= linesMax) return ties;
-  const placeOf = new Map([...serverKeys.values()].map(({ unit, place }) => [unit, place]));
-  const toPlaces = merged(plain.map((tie) => (tie.cut === null ? { ...tie, to: placeOf.get(tie.to) ?? tie.to } : tie)));
+  if (plain.length <= pairsMax) return ties;
+  const placeOf = new Map(places.flatMap((place) => [[place.key, place] as const, ...place.units.map((unit) => [unit.key, place] as const)]));
+  const reaches = (from: string, place: Place) => place.units.every((unit) => unit.kind !== "server" || plain.some((tie) => tie.from === from && tie.to === unit.key));
+  const toPlaces = merged(plain.map((tie) => {
+    const place = placeOf.get(tie.to);
+    return tie.cut === null && place && reaches(tie.from, place) ? { ...tie, to: place.key } : tie;
+  }));
   const isTooMuch = toPlaces.length > linesMax;
   return [...ties.filter((tie) => tie.kind !== "plain"), ...toPlaces.map((tie) => ({ ...tie, isQuiet: isTooMuch && tie.cut === null }))];
 }

@@ -7,7 +7,7 @@ import type { TopologyView } from "@/contract/relay-objects.ts";
 import { Button } from "@/app/_ui/button.tsx";
 import { cx } from "@/app/_ui/cx.ts";
 import { useNarrow } from "@/app/_ui/use-narrow.ts";
-import { layoutOf, type Line, type Point, type Region } from "./topology-layout.ts";
+import { labelBox, layoutOf, type Line, type Point, type Region } from "./topology-layout.ts";
 import { modelOf } from "./topology-model.ts";
 import { UnitShape } from "./topology-unit.tsx";
 import { useViewBox } from "./use-view-box.ts";
@@ -99,11 +99,10 @@ function tunnelWidth(rate: number): number {
   return rate < 1 ? 5 : Math.min(9, 5 + Math.log10(rate + 1) / 2);
 }
 
-function LineShape({ line: { tie, path }, isLooked, isDim }: { line: Line; isLooked: boolean; isDim: boolean }) {
+function LineShape({ line: { tie, path, dash }, isLooked, isDim }: { line: Line; isLooked: boolean; isDim: boolean }) {
   if (tie.isQuiet && !isLooked) return null;
   const tone = tie.cut !== null ? "stroke-fault" : isLooked ? "stroke-accent" : tie.kind === "tunnel" ? "stroke-ink-2" : "stroke-line-strong";
-  // With a length of 100 the gap is in the middle, whatever the line's real length.
-  const gap = tie.cut === null ? {} : { pathLength: 100, strokeDasharray: "36 28 36 100" };
+  const gap = dash === null ? {} : { strokeDasharray: dash.array, ...(dash.isExact ? {} : { pathLength: 100 }) };
   const width = tie.kind === "tunnel" ? tunnelWidth(tie.rate) : tie.kind === "peer" ? 4 : isLooked ? 2.2 : 1.4;
   return (
     <g className={cx("transition-opacity duration-150", isDim && "opacity-25")}>
@@ -115,13 +114,16 @@ function LineShape({ line: { tie, path }, isLooked, isDim }: { line: Line; isLoo
 
 function Reason({ line: { tie, label } }: { line: Line }) {
   if (label === null || tie.cut === null) return null;
+  const box = labelBox(label);
   return (
     <g>
-      <rect x={label.x - label.text.length * 3.3 - 6} y={label.y - 10} width={label.text.length * 6.6 + 12} height="20" rx="4" className="fill-surface" />
-      <text x={label.x} y={label.y + 4} textAnchor="middle" className="fill-fault text-[12px] font-medium">
-        {label.text}
-        <title>{tie.cut}</title>
-      </text>
+      <title>{tie.cut}</title>
+      <rect {...box} rx="4" className="fill-surface" />
+      {label.words.map((words, index) => (
+        <text key={words} x={label.x} y={box.y + 15 + index * 15} textAnchor="middle" className="fill-fault text-[12px] font-medium">
+          {words}
+        </text>
+      ))}
     </g>
   );
 }

@@ -38,14 +38,14 @@ const kindWord = { gateway: "Gateway", relay: "Relay", server: "Server" } as con
 
 function Texts({ placed: { unit, text, box } }: { placed: Placed }) {
   const room = text.anchor === "start" ? box.x + box.width - text.x : box.width;
-  const isTrouble = unit.tone === "fault" || unit.tone === "warn";
+  const isTrouble = (unit.tone === "fault" || unit.tone === "warn") && unit.kind !== "agents" && unit.kind !== "cloud";
   return (
     <>
       <text x={text.x} y={text.y} textAnchor={text.anchor} className="fill-ink text-[13px] font-semibold">
         {shorten(unit.name, Math.floor(room / 7.2))}
       </text>
       {unit.lines.map((line, index) => (
-        <text key={line} x={text.x} y={text.y + (index + 1) * 16} textAnchor={text.anchor} className={cx("tabular text-[12px]", index === 0 && isTrouble && (unit.kind === "gateway" || unit.kind === "relay" || unit.kind === "server") ? `${fillTone[unit.tone]} font-medium` : "fill-ink-3")}>
+        <text key={line} x={text.x} y={text.y + (index + 1) * 16} textAnchor={text.anchor} className={cx("tabular text-[12px]", index === 0 && isTrouble ? `${fillTone[unit.tone]} font-medium` : "fill-ink-3")}>
           {shorten(line, Math.floor(room / 6.2))}
         </text>
       ))}
