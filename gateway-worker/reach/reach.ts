@@ -50,6 +50,8 @@ const questionsMax = 64;
 const peersTriedMax = 8;
 /** Refusals wait this long for others to be counted with, milliseconds. */
 const refusalsEveryMs = 1_000;
+/** Sessions that are being ended have this long to be written down, milliseconds. */
+const lastWordMs = 500;
 /** Codes after which the agent has not seen the grant. */
 const unseenCodes: readonly RefusalCode[] = ["reach-agent-away", "reach-console-away", "reach-peer", "gateway-draining", "gateway-full"];
 
@@ -103,6 +105,8 @@ export class Reach implements ReachDesk {
     const deadline = performance.now() + timeoutMs;
     while (this.ledger.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
     this.ledger.endAll("the gateway was drained");
+    // Those that the engines cut at the same moment are explained first; their ends belong into the last report.
+    while (this.ledger.size > 0 && performance.now() < deadline + lastWordMs) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   close(): void {

@@ -159,7 +159,7 @@ class Session {
     this.#endedAt = new Date().toISOString();
     if (this.endReason === undefined && end === "server-reset") {
       setTimeout(() => {
-        this.endReason = this.facts.whyCut();
+        this.endReason ??= this.facts.whyCut();
         this.#ledger.over(this);
       }, explainAfterMs).unref();
       return;

@@ -15,13 +15,15 @@ import type { Refused } from "./answer.ts";
 
 /**
  * A stream to the agent's service, paused behind the accepted head; `raw` is the socket beneath its TLS. `isCut`: asked when it has ended, tells whether the other
- * program is gone: its sockets then end like those of one that is done.
+ * gateway is gone: the connections of a killed program end like those of one that is done.
  */
 export type AgentStream = { socket: Duplex; raw: Duplex; isCut?: () => Promise<boolean> };
 export type OpenResult = ({ kind: "open" } & AgentStream) | ({ kind: "refused" } & Refused);
 
 export type PeerIdentity = { certificateChainPem: string; keyPem: string; caPem: string };
 
+/** To an engine of this machine, milliseconds. */
+const localConnectMs = 2_000;
 /** TCP and TLS to a peer, milliseconds. */
 const peerConnectMs = 5_000;
 /** The same where only its being there is asked, milliseconds. */
@@ -34,13 +36,11 @@ const meanings: Partial<Record<AgentErrorCode, RefusalCode>> = { "service-not-li
 /** Codes that an engine or a peer may pass on as they are; anything else from them is their own matter. */
 const passedOn: readonly string[] = ["reach-agent-away", "reach-grant", "reach-service-refused", "reach-service-unreachable", "gateway-draining", "gateway-full"] satisfies RefusalCode[];
 
-/** Through the engine's own socket. */
+/** Through the engine's own socket, whose streams can say that they were cut. */
 export async function openThroughEngine(path: string, head: ForwardHead): Promise<OpenResult> {
   try {
-    const socket = await openLocalStream(path, peerConnectMs);
-    // A write of nothing fails exactly when the other side has closed its socket as a whole, and not only its direction.
-  const isCut = async (): Promise<boolean> => await new Promise((resolve) => { socket.write(Buffer.alloc(0), (error) => resolve(error !== undefined && error !== null)); });
-  return await ask({ socket, raw: socket, isCut }, head, "the engine");
+    const socket = await openLocalStream(path, localConnectMs);
+    return await ask({ socket, raw: socket }, head, "the engine");
   } catch (error) {
     return away(`The engine that holds its channel does not answer: ${explain(error)}.`);
   }

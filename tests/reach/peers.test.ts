@@ -111,4 +111,24 @@ describe("an agent whose channel is at another gateway", () => {
     const row = await bench.control.db.reachSession.findFirstOrThrow({ where: { agentId: agent.id, actorKind: "api-key" }, select: { id: true } });
     expect((await bench.session(row.id, (session) => session.state === "ended", "the grant is on record as led nowhere")).endReason).toMatch(/^reach-agent-away/);
   });
+
+  it("has its sessions ended on record when the gateway that was asked is killed, and when it is stopped", async () => {
+    echo = await bench.channel(b, agent);
+    const opened = await bench.open(bench.person("operator"), agent.id);
+    const { socket } = await bench.ask(b, { target: opened.target, authorization: `Bearer ${opened.grant}` });
+    expect(await echoed(socket, "once")).toBe("once");
+    await bench.session(opened.sessionId, (row) => row.state === "open", "it is shown as open");
+    // As one of a run that began earlier than clocks are compared.
+    await bench.control.db.reachSession.update({ where: { id: opened.sessionId }, data: { openedAt: new Date(Date.now() - 60_000) } });
+    await b.worker.kill();
+    b.worker = bench.control.worker({ stateDir: b.worker.stateDir });
+    await b.worker.serving();
+    expect((await bench.session(opened.sessionId, (row) => row.state === "ended", "it has ended")).endReason).toBe("its gateway was restarted");
+    echo = await bench.channel(b, agent);
+    const second = await bench.open(bench.person("operator"), agent.id);
+    const running = await bench.ask(b, { target: second.target, authorization: `Bearer ${second.grant}` });
+    expect(await echoed(running.socket, "twice")).toBe("twice");
+    b.worker.signal("SIGTERM");
+    expect((await bench.session(second.sessionId, (row) => row.state === "ended" && row.bytesUp === 5n, "it has ended", 8_000)).endReason).toMatch(/drained|channel was lost/);
+  });
 });
