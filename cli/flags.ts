@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { usage } from "./errors.ts";
 import { kebab, type Operation, referenceTag, type Schema } from "./operations.ts";
 import { firstLine, readSmallFile } from "./prompt.ts";
+import { shortFormOf } from "./short-forms.ts";
 
 /** How a property is given on the command line. */
 export type Flag = {
@@ -70,7 +71,7 @@ function placeholder(flag: Flag): string {
   if (flag.kind === "number") return "<number>";
   if (flag.kind === "boolean") return "[yes|no]";
   if (flag.kind === "list") return flag.tag ? "<name-or-id...>" : "<value...>";
-  if (flag.kind === "json") return "<json>";
+  if (flag.kind === "json") return shortFormOf(flag.schema) ? "<value>" : "<json>";
   if (flag.kind === "text") return flag.tag ? "<name-or-id>" : "<text>";
   return "<file>";
 }
@@ -78,7 +79,7 @@ function placeholder(flag: Flag): string {
 function help(flag: Flag, isRequired: boolean): string {
   const notes = [
     isRequired ? "required" : "",
-    flag.kind === "json" ? "JSON, or @FILE" : "",
+    flag.kind === "json" ? [shortFormOf(flag.schema)?.text, "JSON", "or @FILE"].filter(Boolean).join(", ") : "",
     flag.kind === "secret-file" ? "first line of a file; - reads standard input" : "",
     flag.isNullable ? '"none" clears it' : "",
     flag.schema.default === undefined || isRequired ? "" : `default ${JSON.stringify(flag.schema.default)}`,
@@ -126,10 +127,12 @@ function readBoolean(flag: Flag, value: unknown): boolean {
 }
 
 function readJson(flag: Flag, text: string): unknown {
+  const short = shortFormOf(flag.schema)?.read(text);
+  if (short !== undefined) return short;
   try {
     return JSON.parse(text.startsWith("@") ? readSmallFile(text.slice(1)) : text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw usage(`--${flag.flag} takes JSON, or @FILE with JSON${exampleOf(flag)}: ${error.message}`);
+    if (error instanceof SyntaxError) throw usage(`--${flag.flag} takes ${[shortFormOf(flag.schema)?.text, "JSON"].filter(Boolean).join(", ")}, or @FILE with JSON${exampleOf(flag)}: ${error.message}`);
     throw error;
   }
 }

@@ -15,7 +15,7 @@ import { listAll, resolveId, resolveMember } from "./resolve.ts";
 export type Shared = { readonly screen: Screen; readonly isJson: () => boolean };
 
 /** What a noun alone means: `sallyport search TEXT`, `sallyport overview`. */
-const defaultVerbs: ReadonlySet<string> = new Set(["search.query", "overview.view", "organisation.view"]);
+const defaultVerbs: ReadonlySet<string> = new Set(["search.query", "overview.view", "organisation.view", "topology.view"]);
 /** Records of what happened are read from their end. */
 const newestFirst: ReadonlySet<string> = new Set(["audit.list"]);
 
@@ -65,6 +65,7 @@ const nounTexts: Record<string, string> = {
   "reach-sessions": "Sessions to services of agents: who, what, when, bytes, and why they ended",
   tasks: "What agents are told to do, now or when they next appear",
   "task-batches": "One task for the agents of groups, a few at a time",
+  topology: "Sites, servers, gateways, relays and agents with their states and rates",
   refusals: "Connections that were refused, and why",
   organisation: "The organisation, its agent site and its defaults",
   lint: "Settings that work today and hurt tomorrow",

@@ -15,6 +15,7 @@ export function operationNamed(name: string): Operation {
 /** One word for a tag, as it is typed: `agent-groups` is `agent-group`. */
 export function nounOf(tag: string): string {
   if (tag === "policies") return "policy";
+  if (tag.endsWith("ches")) return tag.slice(0, -2);
   return tag.endsWith("s") ? tag.slice(0, -1) : tag;
 }
 
@@ -30,7 +31,7 @@ export function referenceTag(property: string, ownTag: string): string | undefin
   return stem === undefined ? undefined : referenceTags[stem];
 }
 
-const referenceTags: Record<string, string> = { site: "sites", server: "servers", gateway: "gateways", group: "agent-groups", agent: "agents", certificate: "certificates", bundle: "bundles", pool: "pools", service: "virtual-services", relay: "relays", rule: "reach-rules" };
+const referenceTags: Record<string, string> = { site: "sites", server: "servers", gateway: "gateways", group: "agent-groups", agent: "agents", certificate: "certificates", bundle: "bundles", pool: "pools", service: "virtual-services", relay: "relays", behindRelay: "relays", rule: "reach-rules" };
 
 /** Tags whose objects can be named instead of numbered. */
 export const namedTags: ReadonlySet<string> = new Set(["sites", "servers", "gateways", "agent-groups", "agents", "policies", "pools", "virtual-services", "certificates", "bundles", "users", "api-keys", "relays", "reach-rules"]);

@@ -4,18 +4,12 @@ import type { ReachService } from "../../../contract/reach.ts";
 export type ReadyCommand = { label: string; command: string };
 export type InsideAddress = { host: string; port: number };
 
-/** Port on the caller's own computer for a forward: the service's own where anybody may open it. */
-export function localPort(port: number): number {
-  return port > 1_024 ? port : port + 10_000;
-}
-
 /** `inside`: the first inside listener; null when there is none. */
 export function readyCommands(name: string, service: ReachService, inside: InsideAddress | null): ReadyCommand[] {
   const { port } = service;
   const commands: ReadyCommand[] = [];
   if (isSsh(service)) commands.push({ label: "ssh", command: `ssh -o ProxyCommand="sallyport ssh-proxy %h %p"${port === 22 ? "" : ` -p ${port}`} ${name}` });
-  const local = localPort(port);
-  commands.push({ label: "Local forward", command: local === port ? `sallyport forward ${name} ${port}` : `sallyport forward ${name} ${port} --local-port ${local}` });
+  commands.push({ label: "Local forward", command: `sallyport forward ${name} ${port}` });
   if (inside && isHttp(service)) {
     const scheme = isTls(service) ? "https" : "http";
     commands.push({ label: "curl", command: `curl --proxytunnel --proxy https://${urlHost(inside.host)}:${inside.port} --proxy-cacert ca.pem --proxy-header "Proxy-Authorization: Bearer $SALLYPORT_API_KEY" ${scheme}://${name}:${port}/` });
