@@ -155,6 +155,12 @@ describe("the agent site", () => {
     expect(await ask(agent.client, "POST", "/v1/logs", { lines: Array.from({ length: 300 }, () => "x".repeat(4_000)) })).toMatchObject({ status: 413 });
     expect(await ask(agent.client, "POST", "/v1/logs", { lines: ["x".repeat(5_000)] })).toMatchObject({ status: 400 });
     expect(await ask(agent.client, "POST", "/v1/logs", { lines: ["one", "two\u0000"] })).toMatchObject({ status: 204 });
+    // An agent's line begins with its time: that is the row's, once. A time that cannot be right stays in the line.
+    const minuteAgo = new Date(Date.now() - 60_000).toISOString();
+    expect(await ask(agent.client, "POST", "/v1/logs", { lines: [`${minuteAgo} info three`, "2001-01-01T00:00:00.000Z info four"] })).toMatchObject({ status: 204 });
+    const [four, three] = await db().agentLog.findMany({ where: { agentId: agent.agentId }, orderBy: { id: "desc" }, take: 2 });
+    expect(three).toMatchObject({ line: "info three", at: new Date(minuteAgo) });
+    expect(four?.line).toBe("2001-01-01T00:00:00.000Z info four");
     expect(await ask(agent.client, "GET", "/healthz")).toMatchObject({ status: 200 });
   });
 
