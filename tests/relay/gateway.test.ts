@@ -1,5 +1,5 @@
 /** A relay in front of real gateway engines: what agents see, what the gateway knows, and what neither believes. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import https from "node:https";
@@ -25,6 +25,8 @@ async function run(file: string, args: string[], input = ""): Promise<{ code: nu
   child.stdin.end(input);
   return await new Promise((resolve) => child.once("close", (code) => resolve({ code, text: said.stdout + said.stderr })));
 }
+
+const hasHaproxy = spawnSync("haproxy", ["-v"]).status === 0;
 
 describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
   let bench: GatewayBench;
@@ -165,6 +167,33 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     const again = await Promise.all(Array.from({ length: 20 }, async () => await bench.connect(agent, `app.internal:${server.port}`, { port: relay.port })));
     expect(again.map((tunnel) => tunnel.status)).toEqual(Array.from({ length: 20 }, () => 200));
     for (const { socket } of again) socket.destroy();
+  }, 30_000);
+
+  it.skipIf(!hasHaproxy)("is one relay on two nodes behind HAProxy: one dies, and the other takes what comes [X4-02] [S4-29]", async () => {
+    const one = await served();
+    const { settings } = one.relay;
+    const second = path.join(folder, "second");
+    fs.cpSync(path.join(one.relay.folder, "key"), path.join(second, "key"), { recursive: true });
+    const two = kept(await RelayProcess.start({ ...settings, listen: { ...settings.listen, port: await freePort() } }, { folder: second }));
+    await two.serving();
+    await until(() => new Set(bench.relays.filter((report) => report.relayId === one.row.relayId && report.state === "connected").map((report) => report.node)).size === 2, "both nodes are reported");
+    const port = await freePort();
+    fs.writeFileSync(path.join(folder, "haproxy.cfg"), `defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  retries 3\n  option redispatch\nlisten relays\n  bind 127.0.0.1:${port}\n  balance roundrobin\n  server one 127.0.0.1:${one.relay.port} check inter 100\n  server two 127.0.0.1:${two.port} check inter 100\n`);
+    const haproxy = spawn("haproxy", ["-f", path.join(folder, "haproxy.cfg"), "-db"], { stdio: "ignore" });
+    const connect = async () => await bench.connect(agent, `app.internal:${server.port}`, { port });
+    try {
+      await until(async () => (await connect().then(({ status, socket }) => socket.destroy() && status, () => 0)) === 200, "HAProxy serves");
+      const tunnels = await Promise.all(Array.from({ length: 10 }, connect));
+      await until(async () => (await two.view())?.load.connections === 5, "half of them on each node");
+      await one.relay.kill();
+      const fates = await Promise.all(tunnels.map(async ({ socket }) => await echo(socket, "alive?").then(() => "alive", () => "gone")));
+      expect(fates.filter((fate) => fate === "alive")).toHaveLength(5);
+      const again = await Promise.all(Array.from({ length: 10 }, connect));
+      expect(again.every(({ status }) => status === 200)).toBe(true);
+      for (const { socket } of [...tunnels, ...again]) socket.destroy();
+    } finally {
+      haproxy.kill("SIGKILL");
+    }
   }, 30_000);
 
   it("notices bytes that a relay changed, at both ends [S4-35]", async () => {

@@ -17,15 +17,17 @@ export async function connectTls(port: number, options: tls.ConnectionOptions): 
 /** Sends the text and resolves with as many bytes as it has. */
 export async function echo(socket: net.Socket, text: string): Promise<string> {
   return await new Promise((resolve, reject) => {
+    // What ends while nothing waits to be read is told even to a paused socket.
+    if (socket.readableEnded || socket.destroyed) return reject(new Error("closed"));
     let got = "";
     const onData = (chunk: Buffer): void => {
       got += chunk.toString();
       if (got.length < text.length) return;
-      socket.off("data", onData).off("close", onClose);
+      socket.off("data", onData).off("close", onClose).off("end", onClose);
       resolve(got);
     };
     const onClose = (): void => reject(new Error("closed"));
-    socket.on("data", onData).once("close", onClose).resume();
+    socket.on("data", onData).once("close", onClose).once("end", onClose).resume();
     socket.write(text);
   });
 }
