@@ -14,8 +14,6 @@ import { readReachTarget, type ReachTarget } from "./target.ts";
 
 /** A refused client has this long to read why, milliseconds. */
 const lingerMs = 2_000;
-/** What a client may send behind its request before it was answered, bytes. */
-const aheadMax = 64 * 1024;
 
 type Client = { id: string; socket: tls.TLSSocket; raw: net.Socket; source: string };
 type Asked = { target: ReachTarget; credential: Credential };
@@ -34,7 +32,7 @@ export function serveClient(desk: ReachDesk, given: { id: string; socket: tls.TL
     if (!target) return refuse(desk, client, { code: "reach-name", detail: `"${head.target.slice(0, 200)}" is not NAME:PORT; write HOSTNAME.SITE.agents or AGENT-ID.agents and a port.`, target: head.target, agentId: null });
     const rest = read.subarray(head.headLength);
     if (rest.length > 0) client.socket.unshift(rest);
-    void serve(desk, client, { target, credential: readCredential(read.subarray(0, head.headLength)) });
+    serve(desk, client, { target, credential: readCredential(read.subarray(0, head.headLength)) }).catch(() => client.socket.destroy());
   };
   client.socket.on("data", onData);
 }
@@ -54,7 +52,7 @@ async function serve(desk: ReachDesk, client: Client, asked: Asked): Promise<voi
     if (isOwn) desk.ledger.failed(facts, `${found.code}: ${found.detail}`);
     return refuse(desk, client, { code: found.code, detail: found.detail, target: shown, agentId: claims.agent });
   }
-  if (client.socket.destroyed || client.raw.destroyed || client.socket.readableLength > aheadMax) {
+  if (client.socket.destroyed || client.raw.destroyed) {
     found.socket.destroy();
     desk.ledger.failed(facts, "the client went away before the agent answered");
     return void client.socket.destroy();

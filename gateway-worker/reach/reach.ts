@@ -48,6 +48,8 @@ type Prepared = Parameters<InsideListener["commit"]>[0];
 const questionsMax = 64;
 /** Gateways that are tried for one request; as many as the console names, or as there are while it is away. */
 const peersTriedMax = 8;
+/** No further gateway is tried after this, milliseconds. */
+const elsewhereMs = 15_000;
 /** Refusals wait this long for others to be counted with, milliseconds. */
 const refusalsEveryMs = 1_000;
 /** Sessions that are being ended have this long to be written down, milliseconds. */
@@ -200,7 +202,7 @@ export class Reach implements ReachDesk {
 
   #established(socket: tls.TLSSocket, raw: net.Socket, done: () => void): void {
     const given = { id: nextConnectionId(), socket, raw };
-    if (socket.alpnProtocol === peerAlpn) void servePeer(this, given, done);
+    if (socket.alpnProtocol === peerAlpn) servePeer(this, given, done).catch(() => socket.destroy());
     else serveClient(this, given, done);
   }
 
@@ -235,7 +237,9 @@ export class Reach implements ReachDesk {
       this.#options.onLog({ at: new Date().toISOString(), level: "debug", message: `the console cannot say where agent ${agentId} is: ${explain(error)}`, fields: { agentId } });
     }
     let last: Found | undefined;
+    const deadline = performance.now() + elsewhereMs;
     for (const peer of peers.slice(0, peersTriedMax)) {
+      if (performance.now() > deadline) break;
       const result = await openThroughPeer(peer, this.#options.identity, { kind: "forward", agentId, head });
       if (result.kind === "open") return { ...result, channelGatewayId: peer.gatewayId, whyCut: () => `the way through gateway ${peer.name} was lost: that gateway, or the agent's channel to it` };
       // Elsewhere it may have come back meanwhile; any other answer is the agent's or its gateway's own.

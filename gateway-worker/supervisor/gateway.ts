@@ -169,6 +169,20 @@ export class Gateway {
     return ended;
   }
 
+  /** The certificate of the inside listener is issued anew before it ends; sessions do not notice. */
+  async renewCertificates(register: RegisterListenerCertificate): Promise<void> {
+    const snapshot = this.#snapshot;
+    try {
+      if (!snapshot || this.#isDraining || !(await this.#certificates.endsInsideSoon(snapshot))) return;
+      const reach = await this.#reach.prepare(snapshot, await this.#certificates.resolveInside(snapshot, register));
+      if (!reach.ok) throw new Error(reach.problem.message);
+      this.#reach.commit(snapshot, reach.prepared);
+      this.#log.info("the inside listener presents a new certificate");
+    } catch (error) {
+      this.#log.warn(`the certificate of the inside listener ends soon and could not be renewed: ${explain(error)}; it is tried again in some hours`);
+    }
+  }
+
   /** Commands wait for these agents: those that hold a channel here are told. */
   knock(agentIds: readonly string[]): void {
     this.#engines.knock(agentIds);

@@ -40,6 +40,8 @@ export type ChannelHost = {
   applySnapshot(snapshot: Snapshot, register: RegisterListenerCertificate): Promise<{ ok: true } | { ok: false; problems: SnapshotProblem[] }>;
   /** Takes a page of the access stream in; resolves when every engine decides by it. */
   applyAccess(page: AccessPage): Promise<{ tunnelsEnded: number }>;
+  /** Looks whether a certificate made here ends soon, and has it issued anew. Never rejects. */
+  renewCertificates(register: RegisterListenerCertificate): Promise<void>;
   /** Commands wait for these agents at the agent site. */
   knock(agentIds: readonly string[]): void;
   /** A person ended these sessions of reverse access. */
@@ -63,6 +65,9 @@ export type ChannelOptions = {
 const goodAfterMs = 30_000;
 /** A refused snapshot is tried again after this while it is the newest, milliseconds: the port may be free by then, the engines may run. */
 const retryAfterMs = 10_000;
+
+/** Certificates that end soon are looked for when the console answers, and this often, milliseconds. */
+const renewEveryMs = 6 * 3_600_000;
 
 /** `said`: the problems as the console knows them; the same ones are not said twice. */
 type Refused = { snapshot: Snapshot; retryAt: number; said: string };
@@ -175,11 +180,18 @@ export class ControlChannel {
         if (!refused || performance.now() < refused.retryAt) return;
         inTurn(async () => { if (this.#refused === refused) await this.#apply(link, refused.snapshot, refused.said); });
       }, 1_000).unref();
-      const end = (error: unknown): void => {
+      const renew = (): void => inTurn(async () => await this.#options.host.renewCertificates(link.listenerCertificate));
+      const renewal = setInterval(renew, renewEveryMs).unref();
+      const stop = (): void => {
         clearInterval(retry);
+        clearInterval(renewal);
+      };
+      const end = (error: unknown): void => {
+        stop();
         resolve(explain(error));
       };
-      void link.lost.then(() => clearInterval(retry));
+      void link.lost.then(stop);
+      renew();
       link.changes((message) => {
         this.heardAt = new Date();
         // Not behind a snapshot that is being applied: who ends a session waits for it.

@@ -51,8 +51,14 @@ export class ListenerCertificates {
     if (!inside) return undefined;
     const choice = inside.certificate;
     if (choice.kind === "imported") return { chainPem: choice.chainPem, keyPem: choice.keyPem };
-    const names = createHash("sha256").update(JSON.stringify(choice.names)).digest("hex").slice(0, 12);
-    return await this.#own(choice, inside.id, snapshot.gatewayName, register, `inside-${choice.kind}-${choice.keyType}-${choice.generation}-${names}`);
+    return await this.#own(choice, inside.id, snapshot.gatewayName, register, insideName(choice));
+  }
+
+  /** The inside listener's certificate is one of ours and has less than a third of its time left. */
+  async endsInsideSoon({ inside }: Snapshot): Promise<boolean> {
+    if (!inside || inside.certificate.kind === "imported") return false;
+    const stored = await this.#load(path.join(this.#folder, `${insideName(inside.certificate)}.json`));
+    return stored?.chainPem !== null && stored?.chainPem !== undefined && !endsLater(stored.chainPem);
   }
 
   async #own(choice: OwnCertificate, listenerId: string, gatewayName: string, register: RegisterListenerCertificate | undefined, name = `${choice.kind}-${choice.keyType}-${choice.generation}`): Promise<{ chainPem: string; keyPem: string }> {
@@ -95,6 +101,10 @@ export class ListenerCertificates {
 /** SHA-256 of the leaf's DER, lower-case hex. */
 export function leafFingerprint(chainPem: string): string {
   return createHash("sha256").update(new X509Certificate(chainPem).raw).digest("hex");
+}
+
+function insideName(choice: OwnCertificate): string {
+  return `inside-${choice.kind}-${choice.keyType}-${choice.generation}-${createHash("sha256").update(JSON.stringify(choice.names)).digest("hex").slice(0, 12)}`;
 }
 
 /** More than a third of its time is left. */
