@@ -1,6 +1,5 @@
 /** Heads and answers of streams (contract/channel.ts, contract/relay.ts): read with a deadline and checked, or answered and closed. */
 import type { Duplex } from "node:stream";
-import type { z } from "zod";
 import type { StreamAnswer } from "../../contract/channel.ts";
 import { readStreamHead, writeStreamHead } from "../net/stream-head.ts";
 
@@ -9,8 +8,11 @@ const closingMs = 2_000;
 
 export type HeadResult<T> = { kind: "head"; head: T } | { kind: "none"; isLate: boolean; detail: string };
 
+/** A schema of the contract, as far as it is needed here. */
+type Schema<T> = { safeParse: (value: unknown) => { success: true; data: T } | { success: false } };
+
 /** The checked head at the start of a stream; never rejects. The stream is left paused and unharmed. `timeoutMs`: milliseconds until it must be complete. */
-export async function readHead<T>(stream: Duplex, schema: z.ZodType<T>, timeoutMs: number): Promise<HeadResult<T>> {
+export async function readHead<T>(stream: Duplex, schema: Schema<T>, timeoutMs: number): Promise<HeadResult<T>> {
   try {
     const parsed = schema.safeParse(await readStreamHead(stream, { timeoutMs }));
     return parsed.success ? { kind: "head", head: parsed.data } : { kind: "none", isLate: false, detail: "the stream's head is none that is known here" };
