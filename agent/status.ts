@@ -102,6 +102,11 @@ function headline(status: AgentStatus, now: Date): string {
   }
 }
 
+/** The same for a diagnosis; `status` undefined: the agent does not run. */
+export function channelText(status: AgentStatus | undefined, now: Date): string {
+  return status === undefined ? "  channel       unknown: the agent does not run\n" : `${channelLines(status, now).join("\n")}\n`;
+}
+
 function channelLines(status: AgentStatus, now: Date): string[] {
   const { channel, channelProblem } = status;
   const narrowed = { off: "; reverse access is off on this computer", some: "; services narrowed on this computer", all: "" }[status.reach];

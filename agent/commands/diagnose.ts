@@ -6,11 +6,14 @@ import { type ConnectionStep, connectionStep, connectionStepTitle } from "../../
 import type { AgentConfig } from "../config.ts";
 import { loadEnrolled, type Enrolled } from "../enrolled.ts";
 import { AgentError, asAgentError } from "../errors.ts";
+import { localSettings } from "../local-settings.ts";
 import { agentSiteTargets, remoteRoutes } from "../path/candidates.ts";
 import { authority } from "../path/connect.ts";
 import { HttpConnection } from "../path/http.ts";
 import { errorCodeOf } from "../path/keeper.ts";
 import { openSession, progressOf, type Route, routeName, type Target } from "../path/route.ts";
+import { channelText, readStatus } from "../status.ts";
+import { relayLimits, relayWay, walkRelay } from "./diagnose-relay.ts";
 
 export type Finding = { way: string; target: string; isWorking: boolean; steps: { step: ConnectionStep; ms: number }[]; failedAfter: ConnectionStep | null; code: string | null; detail: string; cure: string | null; connectionId: string | null; clockSkewMs: number | null };
 
@@ -18,13 +21,21 @@ export type Finding = { way: string; target: string; isWorking: boolean; steps: 
 export async function diagnose(config: AgentConfig, isJson: boolean): Promise<number> {
   const enrolled = loadEnrolled(config);
   const policy = enrolled.policy();
-  const findings = await findWays(enrolled);
+  const read = readStatus(config.statusFile, new Date());
+  const running = read.kind === "running" ? read.status : undefined;
+  const isDialled = localSettings(config).listen !== null;
+  const findings = isDialled ? [] : await findWays(enrolled);
+  const isWorking = isDialled ? (running?.channel ?? null) !== null : findings.some((finding) => finding.isWorking && finding.way !== relayWay);
+  const { relay } = enrolled.trust;
+  const notes = [...(isDialled ? [dialledNote] : []), ...(relay !== null && !isWorking ? relayLimits(relay) : [])];
   const certificate = new X509Certificate(enrolled.identity.chainPem);
   const isExpired = new Date(certificate.validTo) < new Date();
-  if (isJson) process.stdout.write(`${JSON.stringify({ agentId: enrolled.identity.agentId, certificate: { notAfter: new Date(certificate.validTo).toISOString(), isExpired }, isCloudEnabled: policy.isCloudEnabled, findings }, null, 2)}\n`);
-  else process.stdout.write(`agent ${enrolled.identity.agentId}, certificate until ${certificate.validTo}${isExpired ? " (EXPIRED)" : ""}, cloud-enabled management ${policy.isCloudEnabled ? "on" : "off"}\n\n${findings.map(findingText).join("\n")}`);
-  return findings.some((finding) => finding.isWorking) ? 0 : 1;
+  if (isJson) process.stdout.write(`${JSON.stringify({ agentId: enrolled.identity.agentId, certificate: { notAfter: new Date(certificate.validTo).toISOString(), isExpired }, isCloudEnabled: policy.isCloudEnabled, findings, channel: running?.channel ?? null, channelProblem: running?.channelProblem ?? null, notes }, null, 2)}\n`);
+  else process.stdout.write(`agent ${enrolled.identity.agentId}, certificate until ${certificate.validTo}${isExpired ? " (EXPIRED)" : ""}, cloud-enabled management ${policy.isCloudEnabled ? "on" : "off"}\n\n${[...findings.map(findingText), channelText(running, new Date()), ...notes.map((note) => `  ${note}\n`)].join("\n")}`);
+  return isWorking ? 0 : 1;
 }
+
+const dialledNote = "This agent waits to be dialled and dials nothing itself (SALLYPORT_LISTEN), so there is no way to walk from here: its channel is the one way. When there is none, look at the relay's page in the console, which names listening agents that it cannot reach.";
 
 /** Walks each way to the management server; `onWalked` hears how many of them are done. */
 export async function findWays(enrolled: Enrolled, onWalked: (done: number, total: number) => void = () => {}): Promise<Finding[]> {
@@ -32,9 +43,13 @@ export async function findWays(enrolled: Enrolled, onWalked: (done: number, tota
   const [site, ...others] = agentSiteTargets(policy);
   const walks: [Route, Target][] = [...[site, ...others].map((target): [Route, Target] => [{ kind: "lan" }, target]), ...remoteRoutes(policy).map((route): [Route, Target] => [route, site])];
   const findings: Finding[] = [];
+  if (enrolled.trust.relay !== null) {
+    findings.push(await walkRelay(enrolled.trust.relay));
+    if (findings[0]?.isWorking === false) return findings; // everything else would say the same
+  }
   for (const [route, target] of walks) {
     findings.push(await walk(route, target, enrolled));
-    onWalked(findings.length, walks.length);
+    onWalked(findings.length, walks.length + (enrolled.trust.relay === null ? 0 : 1));
   }
   return findings;
 }
@@ -45,7 +60,7 @@ async function walk(route: Route, target: Target, { trust }: Enrolled): Promise<
   const reach = (step: ConnectionStep) => {
     if (step !== "idle") steps.push({ step, ms: Math.round(performance.now() - startedAt) });
   };
-  const finding: Finding = { way: routeName(route), target: authority(target.host, target.port), isWorking: false, steps, failedAfter: null, code: null, detail: "", cure: null, connectionId: null, clockSkewMs: null };
+  const finding: Finding = { way: `${routeName(route)}${trust.relay === null ? "" : " through the relay"}`, target: authority(target.host, target.port), isWorking: false, steps, failedAfter: null, code: null, detail: "", cure: null, connectionId: null, clockSkewMs: null };
   try {
     const session = await openSession(route, target, { trust, signal: AbortSignal.timeout(40_000), onProgress: ({ step, connectionId }) => {
       finding.connectionId = connectionId;

@@ -60,7 +60,7 @@ async function reachEcho(agentId: string): Promise<string> {
 const works = (agent: RunningAgent) => agentReaches(agent, (status) => status.step === "fully-connected" && status.channel !== null, "connected, with a channel", 25_000);
 
 describe("an agent whose only way is a relay", () => {
-  it("enrols with a bare token, gets its policy, sends its inventory and is reached, and does it again after the relay was killed [S4-15] [S4-21] [S4-22] [S4-23] [S4-26] [S4-30] [S4-34] [X4-09]", async () => {
+  it("enrols with a bare token, gets its policy, sends its inventory and is reached, and does it again after the relay was killed [S4-15] [S4-21] [S4-22] [S4-23] [S4-26] [S4-30] [S4-34] [S4-04] [S4-05] [X4-09]", async () => {
     await world.lan.cut();
     const state = temporaryDir();
     const enrolled = await agentCommand("node", ["enrol", "--token-file", "-", "--relay", `127.0.0.1:${relay.port}`, "--state", state], { input: await agentToken(world, { groupIds: [policy.groupId] }) });
@@ -75,6 +75,10 @@ describe("an agent whose only way is a relay", () => {
     await relay.kill();
     await agentReaches(agent, (now) => now.channel === null, "the channel is gone");
     await until(() => agent.log().includes("code=relay-unreachable"), "the agent names the relay");
+    const diagnosed = await agentCommand("node", ["diagnose", "--state", state]);
+    expect(diagnosed.code).toBe(1);
+    expect(diagnosed.stdout).toMatch(/FAILS here.*\n\s+relay-unreachable: /);
+    expect(diagnosed.stdout).toContain("What a relay cannot solve");
     relay.restart();
     await relay.serving();
     await works(agent);
