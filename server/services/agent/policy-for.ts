@@ -5,6 +5,7 @@ import { httpProxy } from "../../../contract/agent-site.ts";
 import type { Db, Tx } from "../../db.ts";
 import { notFound } from "../../errors.ts";
 import { consoleKeysOf } from "../console-key/keys.ts";
+import { endpointOf } from "../relay/for-gateways.ts";
 import { rulesForGroups } from "../reach-session/read-rules.ts";
 
 /** How often an agent reports and sends its inventory, seconds. Presence goes late after 90 s (N8), so three reports fit in between. */
@@ -25,14 +26,30 @@ export type PolicyAnswer = { kind: "unchanged"; etag: string } | { kind: "policy
 export async function policyForAgent(reader: Db | Tx, organisationId: string, agentId: string, etag: string | null): Promise<PolicyAnswer> {
   const agent = await reader.agent.findFirst({
     where: { id: agentId, organisationId },
-    select: { awaitsApproval: true, groups: { select: { groupId: true } }, organisation: { select: { policyRevision: true } } },
+    select: { awaitsApproval: true, bundleId: true, relayAddress: true, groups: { select: { groupId: true } }, organisation: { select: { policyRevision: true } } },
   });
   if (!agent) throw notFound("agent", agentId);
   // An agent that waits for approval is told where the agent site is, and of nothing that a group would give it (S4-34).
   const groupIds = agent.awaitsApproval ? [] : agent.groups.map((member) => member.groupId);
   const current = policyTag(agent.awaitsApproval ? `${agentId} waiting` : agentId, agent.organisation.policyRevision, groupIds);
   if (etag === current) return { kind: "unchanged", etag: current };
-  return { kind: "policy", etag: current, policy: { ...(await policyForGroups(reader, organisationId, groupIds, agentId)), hasChannel: !agent.awaitsApproval } };
+  return { kind: "policy", etag: current, policy: { ...(await policyForGroups(reader, organisationId, groupIds, agentId)), hasChannel: !agent.awaitsApproval, relay: await relayOf(reader, organisationId, agent) } };
+}
+
+/**
+ * The relay that the agent's bundle named (S4-21): it has no other way, so its policy keeps naming it. When the bundle was deleted since, the one that the agent
+ * reports stays; a relay set on the computer itself is nobody's policy.
+ */
+async function relayOf(reader: Db | Tx, organisationId: string, agent: { bundleId: string | null; relayAddress: string | null }): Promise<AgentPolicy["relay"]> {
+  if (agent.bundleId === null) return null;
+  const bundle = await reader.bundle.findFirst({ where: { id: agent.bundleId, organisationId }, select: { relay: true } });
+  return bundle ? endpointOf(bundle.relay) : readEndpoint(agent.relayAddress);
+}
+
+/** `HOST:PORT` as an agent reports it, an IPv6 address with or without brackets. */
+function readEndpoint(text: string | null): AgentPolicy["relay"] {
+  const match = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text ?? "");
+  return match ? endpointOf({ host: match[1], port: Number(match[2]) }) : null;
 }
 
 /** The policy that members of these groups get. `agentId` is null in an offline bundle, whose agents do not exist yet. */

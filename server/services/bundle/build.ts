@@ -8,6 +8,7 @@ import type { BundleManifest } from "../../../contract/bundle.ts";
 import { bundleFormat, bundleManifest } from "../../../contract/bundle.ts";
 import { ConsoleError, notFound } from "../../errors.ts";
 import { policyForGroups } from "../agent/policy-for.ts";
+import { endpointOf } from "../relay/for-gateways.ts";
 import type { Caller } from "../caller.ts";
 import { trustAnchors } from "../certificate/authority.ts";
 import { sealPurpose } from "../certificate/store.ts";
@@ -52,13 +53,13 @@ async function collectSecrets(caller: Caller, bundleId: string): Promise<Secrets
     const { organisationId } = caller;
     const bundle = await tx.bundle.findFirst({
       where: { id: bundleId, organisationId },
-      select: { id: true, name: true, uses: true, usesMax: true, expiresAt: true, revokedAt: true, groupIds: true, certificates: { where: { purpose: "bundle", isCurrent: true, revokedAt: null }, select: { chainPem: true, sealedKey: true }, take: 1 } },
+      select: { id: true, name: true, uses: true, usesMax: true, expiresAt: true, revokedAt: true, groupIds: true, relay: true, certificates: { where: { purpose: "bundle", isCurrent: true, revokedAt: null }, select: { chainPem: true, sealedKey: true }, take: 1 } },
     });
     if (!bundle) throw notFound("bundle", bundleId);
     const [bootstrap] = bundle.certificates;
     if (stateOfBundle(bundle, new Date()) !== "active" || !bootstrap?.sealedKey) throw new ConsoleError("in-use", `The bundle "${bundle.name}" can enrol nobody any more; make a new one.`);
     const anchors = await trustAnchors(tx, organisationId);
-    const policy = await policyForGroups(tx, organisationId, bundle.groupIds, null);
+    const policy = { ...(await policyForGroups(tx, organisationId, bundle.groupIds, null)), relay: endpointOf(bundle.relay) };
     const token = await createToken(tx, caller, { kind: "agent", bundleId: bundle.id, groupIds: bundle.groupIds, usesMax: bundle.usesMax - bundle.uses, expiresAt: bundle.expiresAt });
     const text = (name: string, content: string): BundleFile => ({ name, content: Buffer.from(content), isExecutable: false });
     return {

@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import { formatIdentity } from "../../../contract/names.ts";
 import type { bundleCreate } from "../../../contract/objects.ts";
+import { Prisma } from "../../db.ts";
 import { writeBundleAccess } from "../access/write-entries.ts";
 import { policyForGroups } from "../agent/policy-for.ts";
 import { changesBetween, recordAudit } from "../audit/record.ts";
@@ -25,9 +26,9 @@ export async function createBundle(caller: Caller, input: z.infer<typeof bundleC
       const { trustDomain } = await tx.organisation.findUniqueOrThrow({ where: { id: caller.organisationId }, select: { trustDomain: true } });
       const expiresAt = new Date(Date.now() + input.daysValid * dayMs);
       const stamp = stampOf(await policyForGroups(tx, caller.organisationId, input.groupIds, null));
-      const { name, groupIds, platform, usesMax } = input;
+      const { name, groupIds, platform, usesMax, relay } = input;
       const { id } = await tx.bundle.create({
-        data: { organisationId: caller.organisationId, name, nameKey: nameKey(name), platform, usesMax, expiresAt, groupIds, stamp, createdById: caller.actor.id, createdByName: caller.actor.name },
+        data: { organisationId: caller.organisationId, name, nameKey: nameKey(name), platform, usesMax, expiresAt, groupIds, stamp, relay: relay ?? Prisma.DbNull, createdById: caller.actor.id, createdByName: caller.actor.name },
         select: { id: true },
       });
       const identity = formatIdentity({ trustDomain, organisationId: caller.organisationId, kind: "bundle", id });

@@ -4,6 +4,9 @@ import type { overview } from "../../../contract/objects.ts";
 import { certificateProxies } from "../agent/certificate-proxy.ts";
 import type { Caller } from "../caller.ts";
 import { gatewayStateColumns, gatewayStateOf } from "../gateway/state.ts";
+import { readRelayFacts } from "../relay/facts.ts";
+import { relayFindings } from "../relay/findings.ts";
+import { reportFreshMs } from "../relay/sessions.ts";
 import { readServiceRows } from "../virtual-service/list.ts";
 
 type Warning = z.infer<typeof overview>["warnings"][number];
@@ -12,7 +15,7 @@ const namedMax = 5;
 const expiringMs = 30 * 24 * 3_600_000;
 
 export async function warningsOf(caller: Caller, now: Date): Promise<Warning[]> {
-  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now), proxyWarnings(caller, now), serviceWarnings(caller)]);
+  const found = await Promise.all([gatewayWarnings(caller, now), pinWarnings(caller), policyWarnings(caller), uncoveredAgents(caller), certificateWarnings(caller, now), clonedAgents(caller, now), proxyWarnings(caller, now), serviceWarnings(caller), relayWarnings(caller, now), waitingPeople(caller, now)]);
   return found.flat();
 }
 
@@ -83,4 +86,29 @@ async function clonedAgents(caller: Caller, now: Date): Promise<Warning[]> {
      WHERE r."organisationId" = ${caller.organisationId}::uuid AND r.code = 'certificate-superseded' AND r.at > ${new Date(now.getTime() - 24 * 3_600_000)}::timestamptz
      GROUP BY a.id, a.hostname ORDER BY a.hostname LIMIT 20`;
   return rows.map((row) => ({ code: "identity-duplicated", sentence: `Another machine presents an older certificate of agent "${row.hostname}" (from ${row.sources.slice(0, namedMax).join(", ")}); two machines may share one identity.`, cure: "Re-enrol the copy with a token of its own.", link: `/agents/${row.id}` }));
+}
+
+/** Relays that carry nothing, wait for a person, or make addresses ambiguous (X4-04 to X4-06). */
+async function relayWarnings(caller: Caller, now: Date): Promise<Warning[]> {
+  const found = relayFindings(await readRelayFacts(caller.db, caller.organisationId, now), now);
+  const answered = [...(await caller.db.relay.findMany({ where: { organisationId: caller.organisationId, confirmed: { equals: [] }, sessions: { some: { state: "waiting", at: { gt: new Date(now.getTime() - reportFreshMs) } } } }, select: { id: true, name: true }, take: 20 }))];
+  return [
+    ...answered.filter((relay) => !found.some((finding) => finding.relayId === relay.id && finding.code === "relay-unconfirmed")).map((relay) => ({ code: "relay-unconfirmed", sentence: `Relay "${relay.name}" answered and waits to be confirmed.`, cure: "Compare the fingerprint with what sallyport-relay id prints, then confirm it.", link: `/relays/${relay.id}` })),
+    ...found.filter((finding) => finding.severity !== "note").slice(0, 20).map(({ code, sentence, cure, relayId }) => ({ code, sentence, cure, link: `/relays/${relayId}` })),
+  ];
+}
+
+/** Agents that wait for approval (S4-34), agents that do not check their relay (S4-37), and requests that this caller may decide. */
+async function waitingPeople(caller: Caller, now: Date): Promise<Warning[]> {
+  const { organisationId, db } = caller;
+  const [agents, unchecked, requests] = await Promise.all([
+    db.agent.count({ where: { organisationId, awaitsApproval: true, revokedAt: null } }),
+    db.agent.count({ where: { organisationId, isRelayValidationOff: true, revokedAt: null } }),
+    db.reachRequest.count({ where: { organisationId, isApproved: null, expiresAt: { gt: now } } }),
+  ]);
+  return [
+    ...(agents > 0 ? [{ code: "agent-unapproved", sentence: `${agents} ${agents === 1 ? "agent is" : "agents are"} enrolled and ${agents === 1 ? "waits" : "wait"} for approval.`, cure: "Compare the fingerprint on the agent's page with the computer's own output, then approve it.", link: "/agents?state=unapproved" }] : []),
+    ...(unchecked > 0 ? [{ code: "relay-validation-off", sentence: `${unchecked} ${unchecked === 1 ? "agent does" : "agents do"} not check what answers at ${unchecked === 1 ? "its" : "their"} relay's address.`, cure: "Start the agents without --relay-validation off.", link: "/findings" }] : []),
+    ...(requests > 0 ? [{ code: "reach-request-open", sentence: `${requests} ${requests === 1 ? "request" : "requests"} for approval to reach an agent ${requests === 1 ? "is" : "are"} open.`, cure: "Approve or deny them.", link: "/reach-requests?state=open" }] : []),
+  ];
 }

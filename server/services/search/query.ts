@@ -24,6 +24,8 @@ export async function searchObjects(caller: Caller, input: { text: string }): Pr
     kind("agentGroup", Prisma.sql`SELECT id, name, kind || ' group' AS hint FROM "AgentGroup" WHERE ${organisation}`),
     kind("agent", Prisma.sql`SELECT id, hostname AS name, platform AS hint FROM "Agent" WHERE ${organisation}`),
     kind("policy", Prisma.sql`SELECT id, name, CASE WHEN "isEnabled" THEN 'enabled' ELSE 'disabled' END AS hint FROM "Policy" WHERE ${organisation}`),
+    kind("relay", Prisma.sql`SELECT r.id, r.name, 'relay ' || r.number || coalesce(', ' || (SELECT s.name FROM "Site" s WHERE s.id = r."siteId"), '') AS hint FROM "Relay" r WHERE r.${organisation}`),
+    kind("reachRule", Prisma.sql`SELECT id, name, coalesce((SELECT string_agg(entry->>'name', ', ') FROM jsonb_array_elements(services) AS entry), 'scripts') AS hint FROM "ReachRule" WHERE ${organisation}`),
     kind("virtualService", Prisma.sql`SELECT id, name, mode || coalesce(' ' || nullif(array_to_string("serverNames", ', '), ''), '') || ' port ' || port AS hint FROM "VirtualService" WHERE ${organisation}`),
     kind("pool", Prisma.sql`SELECT p.id, p.name, coalesce((SELECT string_agg(m.host, ', ' ORDER BY m.ordinal) FROM "PoolMember" m WHERE m."poolId" = p.id AND m.ordinal < 20), 'no members') AS hint FROM "Pool" p WHERE p.${organisation}`),
     kind("certificate", Prisma.sql`SELECT id, CASE WHEN name = '' THEN subject ELSE name END AS name, fingerprint AS hint FROM "Certificate" WHERE ${organisation}`),
