@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the Sallyport agent from this unpacked bundle. Needs root, no network, and nothing that a minimal Linux lacks.
-#   sh install.sh [--prefix DIR] [--state DIR] [--no-service]
+#   sh install.sh [--prefix DIR] [--state DIR] [--relay HOST:PORT] [--no-service]
 set -eu
 
 prefix=/opt/sallyport-agent
 state=/var/lib/sallyport-agent
 with_service=yes
+relay=
 
 fail() {
   printf 'install.sh: %s\n' "$1" >&2
@@ -16,8 +17,9 @@ while [ $# -gt 0 ]; do
   case $1 in
     --prefix) [ $# -ge 2 ] || fail "--prefix needs a directory"; prefix=$2; shift 2 ;;
     --state) [ $# -ge 2 ] || fail "--state needs a directory"; state=$2; shift 2 ;;
+    --relay) [ $# -ge 2 ] || fail "--relay needs HOST:PORT"; relay=$2; shift 2 ;;
     --no-service) with_service=no; shift ;;
-    *) fail "unknown option; known are --prefix DIR, --state DIR and --no-service" ;;
+    *) fail "unknown option; known are --prefix DIR, --state DIR, --relay HOST:PORT and --no-service" ;;
   esac
 done
 
@@ -68,7 +70,7 @@ chmod 0700 -- "$state"
 
 # Exit code 3 says: stored, not enrolled yet; the service does it when it reaches the management server.
 code=0
-"$fresh/sallyport-agent" enrol --bundle "$here" --no-wait --state "$state" || code=$?
+"$fresh/sallyport-agent" enrol --bundle "$here" --no-wait --state "$state" ${relay:+--relay "$relay"} || code=$?
 [ "$code" = 0 ] || [ "$code" = 3 ] || fail "the bundle could not be taken; the line above says why"
 
 if [ -d "$prefix" ]; then
