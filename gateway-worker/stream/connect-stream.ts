@@ -58,7 +58,8 @@ export class ConnectStream implements TunnelOwner {
 
   #open(target: string): void {
     const { compiled } = this.#engine;
-    if (!compiled || this.#engine.isDraining) return this.#refuse("gateway-draining", "the gateway takes no new streams");
+    // While it drains, too: what was opened before the go-away came through is not to fail.
+    if (!compiled) return this.#refuse("gateway-draining", "the gateway takes no new streams");
     // The channel may be weeks old: policies, dates and access are asked anew.
     const verdict = judge({ isAuthorized: true, authorizationError: "", peer: this.admitted.peer, compiled, access: this.#engine.accessOf, nowMs: Date.now() });
     if (verdict.kind === "refused") return this.#refuse(verdict.code, verdict.detail);
