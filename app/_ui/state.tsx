@@ -26,7 +26,7 @@ export function StateSentence({ tone, children, aside }: { tone: Tone; children:
   return (
     <div role="status" className={cx("flex flex-wrap items-start gap-x-3 gap-y-2 rounded-lg px-4 py-3", toneTint[tone])}>
       <Glyph aria-hidden="true" size={20} weight="fill" className={cx("mt-0.5 shrink-0", toneText[tone])} />
-      <p className="min-w-0 flex-1 text-[15px] leading-6 font-medium text-ink">{children}</p>
+      <p className="min-w-0 grow basis-60 text-[15px] leading-6 font-medium text-ink">{children}</p>
       {aside}
     </div>
   );

@@ -1,9 +1,7 @@
 /** Making, changing and deleting through the pages, by keyboard where it matters; errors at their fields; nothing lost. */
-import { expect, test } from "@playwright/test";
+import { expect } from "@playwright/test";
 import { expectAccessible, settled } from "./support/page-checks.ts";
-import { call, consoleUrl, signIn, useInstallation } from "./support/session.ts";
-
-useInstallation();
+import { call, consoleUrl, signIn, test } from "./support/session.ts";
 
 test.beforeEach(async ({ context }) => {
   await signIn(context);

@@ -1,17 +1,24 @@
-/** Every page light and wide, then dark and narrow; the two other pairs on one page of each kind: no complaint of the browser, nothing scrolls sideways; axe clean, but for forms and texts in the dark, of which one of each is judged. */
-import { expect, type Page, test } from "@playwright/test";
+/**
+ * Every page light and wide, then dark and narrow; the two other pairs on one page of each kind: no complaint of the browser (scripts, policy, React), nothing scrolls
+ * sideways; axe clean with every rule, but for forms and texts in the dark, of which one of each is judged.
+ *
+ * Its budget is 2.5 minutes on a quiet machine with two cores, for some 70 pages. What keeps it there: one page of one context for all of them; a page is loaded once
+ * and then turned and darkened as a person would; axe gives its verdict inside the page and writes violations only (support/page-checks.ts); no trace unless a second
+ * try runs; waiting is for what is seen to load, never for a silent network, which a page with a live stream does not have.
+ */
+import { expect, type Page } from "@playwright/test";
 import { complaintsOf, expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
-import { consoleUrl, signIn, useInstallation } from "./support/session.ts";
+import { consoleUrl, signIn, test } from "./support/session.ts";
 
-const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/virtual-services", "/virtual-services/new", "/pools", "/pools/new", "/findings", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/certificates/issue", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/docs/GLOSSARY", "/docs/errors"];
+const lists = ["/", "/guide", "/agents", "/agents/enrol", "/groups", "/groups/new", "/policies", "/policies/new", "/bundles", "/bundles/new", "/gateways", "/gateways/new", "/virtual-services", "/virtual-services/new", "/pools", "/pools/new", "/findings", "/sites", "/sites/new", "/servers", "/servers/new", "/certificates", "/certificates/import", "/certificates/issue", "/refusals", "/audit", "/settings/organisation", "/settings/agent-site", "/settings/users", "/settings/api-keys", "/topology", "/relays", "/relays/new", "/reach-rules", "/reach-rules/new", "/reach-sessions", "/reach-requests", "/tasks", "/tasks/batches", "/tasks/new", "/agents/collisions", "/docs/GLOSSARY", "/docs/errors"];
 
 /** One page of each kind: picture, guide, list, form, settings. */
-const kinds = ["/", "/guide", "/agents", "/policies/new", "/settings/agent-site"];
+const kinds = ["/", "/topology", "/guide", "/agents", "/policies/new", "/settings/agent-site"];
 
-// Some 50 pages, on a machine that may be busy.
+// Some 70 pages, on a machine that may be busy.
 test.describe.configure({ timeout: 600_000 });
 
-useInstallation(3);
+test.use({ rows: 3 });
 
 type Rows = { rows: { id: string }[] };
 
@@ -28,8 +35,10 @@ test("every page is accessible, quiet and fits its window: light and wide, dark 
   await signIn(context);
   const read = async (list: string) => ((await (await context.request.get(`/api/trpc/${list}.list?input=${encodeURIComponent("{}")}`)).json()) as { result: { data: Rows } }).result.data.rows[0]?.id;
   const details: string[] = [];
-  for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["virtualService", "/virtual-services"], ["pool", "/pools"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"]] as const) {
-    details.push(`${path}/${await read(list)}`, ...(["agent", "bundle", "certificate"].includes(list) ? [] : [`${path}/${await read(list)}/edit`]));
+  for (const [list, path] of [["site", "/sites"], ["server", "/servers"], ["gateway", "/gateways"], ["virtualService", "/virtual-services"], ["pool", "/pools"], ["agentGroup", "/groups"], ["policy", "/policies"], ["agent", "/agents"], ["bundle", "/bundles"], ["certificate", "/certificates"], ["relay", "/relays"], ["reachRule", "/reach-rules"], ["task", "/tasks"], ["taskBatch", "/tasks/batches"]] as const) {
+    const id = await read(list);
+    expect.soft(id, `the demo data hold no ${list}`).toBeDefined();
+    if (id !== undefined) details.push(`${path}/${id}`, ...(["agent", "bundle", "certificate", "task", "taskBatch"].includes(list) ? [] : [`${path}/${id}/edit`]));
   }
   const page = await context.newPage();
   const complaints = complaintsOf(page);

@@ -1,12 +1,10 @@
 /** Virtual services and pools through the pages: presets, live plan, what cannot be chosen and why, effects before they happen. */
-import { expect, type Page, test } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 import { expectAccessible, expectNoSidewaysScroll, settled } from "./support/page-checks.ts";
-import { call, consoleUrl, signIn, useInstallation } from "./support/session.ts";
+import { call, consoleUrl, signIn, test } from "./support/session.ts";
 
 // Pages with 50 members are looked at by axe, on a machine that may be busy.
 test.describe.configure({ timeout: 300_000 });
-
-useInstallation();
 
 test.beforeEach(async ({ context }) => {
   await signIn(context);

@@ -1,36 +1,46 @@
-/** The installation of a file of page checks, and a browser that is signed in to it as the owner. */
+/** The installation of page checks, and a browser that is signed in to it as the owner. */
 import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { type APIRequestContext, type BrowserContext, test } from "@playwright/test";
+import { type APIRequestContext, type BrowserContext, test as base } from "@playwright/test";
 import { type Installation, root, startInstallation } from "../../e2e/support/installation.ts";
 
 export const owner = { email: "owner@example.com", password: "a long enough passphrase" };
 
 let installation: Installation | undefined;
 
-/** Starts an installation before the tests of the calling file and deletes it afterwards. `rows` of demo data are put into it. */
-export function useInstallation(rows: 0 | 3 | 500 = 0): void {
-  test.beforeAll(async () => {
-    test.setTimeout(300_000);
-    installation = await startInstallation();
-    await makeOwner(installation);
-    if (rows === 0) return;
-    const url = fs.readFileSync(path.join(installation.dataDirectory, "database-url"), "utf8").trim();
-    const env = { ...process.env, DATABASE_URL: url, SALLYPORT_DATA: installation.dataDirectory };
-    await promisify(execFile)(process.execPath, ["prisma/seed.ts", "--rows", String(rows)], { cwd: root, env });
-  });
-  test.afterAll(async () => {
-    test.setTimeout(60_000);
-    await installation?.remove();
-    installation = undefined;
-  });
+/** Rows of demo data in the installation of a file: `test.use({ rows: 3 })`, at its top. */
+type Options = { rows: 0 | 3 | 500 };
+
+/** Tests with an installation. Files with equal options share one, which starts before the first test that needs it and is deleted after the last: names in them must not clash. */
+export const test = base.extend<object, Options & { console: Installation }>({
+  rows: [0, { option: true, scope: "worker" }],
+  console: [
+    async ({ rows }, use) => {
+      installation = await startInstallation();
+      try {
+        await makeOwner(installation);
+        if (rows > 0) await seed(installation, rows);
+        await use(installation);
+      } finally {
+        await installation.remove();
+        installation = undefined;
+      }
+    },
+    { scope: "worker", auto: true, timeout: 300_000 },
+  ],
+});
+
+async function seed({ dataDirectory }: Installation, rows: number): Promise<void> {
+  const url = fs.readFileSync(path.join(dataDirectory, "database-url"), "utf8").trim();
+  const env = { ...process.env, DATABASE_URL: url, SALLYPORT_DATA: dataDirectory };
+  await promisify(execFile)(process.execPath, ["prisma/seed.ts", "--rows", String(rows)], { cwd: root, env });
 }
 
 /** Address of the console under test. */
 export function consoleUrl(): string {
-  if (!installation) throw new Error("there is no installation: the file does not call useInstallation");
+  if (!installation) throw new Error("there is no installation: the file does not take its test from support/session.ts");
   return installation.url;
 }
 

@@ -51,7 +51,7 @@ function RelayDetail({ relay }: { relay: Relay }) {
           <>
             <RelayRegistration relay={relay} />
             {isSettled && <RelayPathSection relay={relay} />}
-            <RelayNodes relay={relay} />
+            {isSettled && <RelayNodes relay={relay} />}
             <Unreachable relay={relay} />
             {isSettled && <SettingsFile relay={relay} />}
             <History targetId={relay.id} />
@@ -89,8 +89,8 @@ function RelaySentence({ relay }: { relay: Relay }) {
       {text}
       <span className="block text-[13px] font-normal text-ink-2">
         {failed?.detail && relay.state !== "connected" ? `${failed.gateway.name} says: ${failed.detail}. ` : ""}
-        Relay no. {relay.number}. Last heard of <Time at={relay.lastSeenAt} />
-        {relay.softwareVersion && `, version ${relay.softwareVersion}`}.
+        Relay no. {relay.number}.
+        {relay.lastSeenAt !== null && <> Last heard of <Time at={relay.lastSeenAt} />{relay.softwareVersion && `, version ${relay.softwareVersion}`}.</>}
       </span>
     </StateSentence>
   );

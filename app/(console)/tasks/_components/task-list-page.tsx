@@ -67,5 +67,6 @@ export function Outcome({ task }: { task: Pick<TaskRow, "state" | "progress" | "
   if (task.message !== "") return <span className="break-words">{task.message}</span>;
   if (task.exitCode !== null && isTaskOver(task.state)) return <>exit code {task.exitCode}</>;
   if (task.state === "waiting") return <span className="text-ink-3">waits for the agent until <Time at={task.expiresAt} /></span>;
+  if (isTaskOver(task.state)) return <span className="text-ink-3">{task.state === "rejected" ? "the agent would not do it" : ""}</span>;
   return <span className="text-ink-3">nothing said yet</span>;
 }

@@ -264,7 +264,7 @@ function outline(model: Model): Layout {
   const reasons = new Map(model.ties.flatMap((tie) => (tie.cut === null ? [] : [[tie.kind === "plain" ? tie.to : tie.from, tie.cut] as const])));
   const told = (unit: Unit): Unit => {
     const reason = reasons.get(unit.key);
-    return reason === undefined || unit.kind === "agents" || unit.kind === "cloud" ? unit : { ...unit, lines: [...unit.lines.slice(0, 1), reason, ...unit.lines.slice(1)] };
+    return reason === undefined || unit.kind === "agents" || unit.kind === "cloud" || unit.lines.includes(reason) ? unit : { ...unit, lines: [...unit.lines.slice(0, 1), reason, ...unit.lines.slice(1)] };
   };
   let y = 12;
   const put = (branch: Branch, depth: number): void => {

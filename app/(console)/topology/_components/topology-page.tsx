@@ -63,7 +63,8 @@ function summary(view: View): { tone: Tone; text: string } {
     ...(serversDown > 0 ? [`${counted(serversDown, "server is", "servers are")} not ready`] : []),
   ];
   const cuts = view.cuts.length === 0 ? "" : `${parts.length > 0 ? "; " : ""}${counted(view.cuts.length, "link is", "links are")} cut`;
-  if (parts.length === 0 && cuts === "") return { tone: "ok", text: `Everything is connected: ${counted(view.gateways.length, "gateway")}, ${counted(view.relays.length, "relay")}, ${counted(view.servers.length, "server")}.` };
+  const present = ([[view.gateways, "gateway"], [view.relays, "relay"], [view.servers, "server"]] as const).flatMap(([list, noun]) => (list.length === 0 ? [] : [counted(list.length, noun)]));
+  if (parts.length === 0 && cuts === "") return { tone: "ok", text: `Everything is connected: ${present.join(", ")}.` };
   const sentence = `${parts.join(", ")}${cuts}.`;
   return { tone: gatewaysDown + relaysAway + view.cuts.length > 0 ? "fault" : "warn", text: sentence.charAt(0).toUpperCase() + sentence.slice(1) };
 }

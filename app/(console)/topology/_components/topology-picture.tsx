@@ -103,7 +103,7 @@ function LineShape({ line: { tie, path, dash }, isLooked, isDim }: { line: Line;
   if (tie.isQuiet && !isLooked) return null;
   const tone = tie.cut !== null ? "stroke-fault" : isLooked ? "stroke-accent" : tie.kind === "tunnel" ? "stroke-ink-2" : "stroke-line-strong";
   const gap = dash === null ? {} : { strokeDasharray: dash.array, ...(dash.isExact ? {} : { pathLength: 100 }) };
-  const width = tie.kind === "tunnel" ? tunnelWidth(tie.rate) : tie.kind === "peer" ? 4 : isLooked ? 2.2 : 1.4;
+  const width = tie.kind === "tunnel" ? tunnelWidth(tie.rate) : tie.kind === "peer" ? 5 : isLooked ? 2.2 : 1.4;
   return (
     <g className={cx("transition-opacity duration-150", isDim && "opacity-25")}>
       <path d={path} fill="none" strokeWidth={width} className={tone} {...gap} />
