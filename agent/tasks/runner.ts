@@ -2,7 +2,8 @@
  * Takes commands from the console and carries them out, one task at a time. States of a task here: queued -> running -> ended; a cancellation ends it from both.
  * Every step that decides is in the journal before it is acted upon.
  */
-import { type CommandClaims, commandList } from "../../contract/command.ts";
+import { z } from "zod";
+import { type CommandClaims, commandsMax } from "../../contract/command.ts";
 import { CommandKeyStore } from "../command-keys.ts";
 import { asAgentError } from "../errors.ts";
 import type { AgentWork } from "../work.ts";
@@ -19,6 +20,8 @@ import { type TaskContext, type TaskEnd, TaskFailed, type TaskRestart } from "./
 type TaskClaims = CommandClaims & { command: { kind: "task" } };
 type Current = { id: string; stop: AbortController; why: "cancelled" | "stopped" | null };
 
+/** Wider than the contract's list: one command that is too long must not keep the others away. What arrives is bounded by the connection. */
+const fetched = z.object({ commands: z.array(z.string()) });
 /** Rounds of one fetch: each answer may leave more behind that did not fit. */
 const roundsMax = 40;
 const retryMs = 3_000;
@@ -118,10 +121,11 @@ export class TaskRunner {
         await this.#outbox.flush();
         if (this.#isRestarting) return;
         const answer = await this.#work.ask({ method: "GET", path: "/v1/commands" });
-        const { commands } = commandList.parse(JSON.parse(answer.body.toString("utf8")));
-        for (const command of commands) await this.#take(command);
-        if (commands.length > 0) this.#isFetchWanted = true;
+        const { commands } = fetched.parse(JSON.parse(answer.body.toString("utf8")));
+        if (commands.length > commandsMax) this.#work.log.warn("more commands came at once than there can be; the rest is not looked at", { commands: commands.length });
+        for (const command of commands.slice(0, commandsMax)) if (await this.#take(command)) this.#isFetchWanted = true;
       }
+      await this.#outbox.flush();
     } catch (error) {
       if (this.#isClosed) return;
       const failure = asAgentError(error, "lan-unreachable");
@@ -132,18 +136,21 @@ export class TaskRunner {
     }
   }
 
-  async #take(sealed: string): Promise<void> {
+  /** False: nothing new came, so that there is nothing more to be had behind it either. */
+  async #take(sealed: string): Promise<boolean> {
     const identity = this.#work.identity();
-    if (!identity || this.#isRestarting) return;
+    if (!identity || this.#isRestarting) return false;
     try {
       const claims = await readCommand(sealed, { agentId: identity.agentId, organisationId: identity.organisationId, keys: await this.#keys.keysOf(identity), consoleKeys: this.#work.policy().consoleKeys, now: this.#work.now() });
       if (this.#journal.isForgotten(claims.exp)) throw new CommandRefused("command-expired", "It expired so long ago that its id is not remembered.", claims.jti);
       if (this.#journal.has(claims.jti)) throw new CommandRefused("command-replayed", "A command with this id came before.", claims.jti);
       if (claims.command.kind === "cancel") this.#cancel(claims, claims.command.taskId);
       else this.#accept({ ...claims, command: claims.command });
+      return true;
     } catch (error) {
       if (!(error instanceof CommandRefused)) throw error;
       this.#refuse(error);
+      return error.code !== "command-replayed";
     }
   }
 

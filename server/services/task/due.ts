@@ -2,8 +2,11 @@
 import { randomBytes } from "node:crypto";
 import type { Tx } from "../../db.ts";
 
-/** A command that was given out and not heard of again is given out once more: its answer may have been lost. The agent knows ids it has seen, ms. */
-export const offerAgainAfterMs = 60_000;
+/**
+ * A command that was given out and not heard of is given out once more: the answer that carried it was lost. An agent tells what it has taken before it asks again,
+ * so there is little to wait for, ms.
+ */
+export const offerAgainAfterMs = 5_000;
 
 export type DueTask = { id: string; state: string; order: unknown; batchId: string | null; expiresAt: Date };
 export type DueCancel = { id: string; cancelId: string | null };
