@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type tls from "node:tls";
-import { channelAlpn, gatewayStreamHead, streamAnswer } from "../../contract/channel.ts";
+import { channelAlpn, channelPingEveryMs, channelPingTimeoutMs, gatewayStreamHead, streamAnswer } from "../../contract/channel.ts";
 import type { GatewayStreamHead, StreamAnswer } from "../../contract/channel.ts";
 import { openLocalStream } from "../../gateway-worker/net/local-stream.ts";
 import { readStreamHead, writeStreamHead } from "../../gateway-worker/net/stream-head.ts";
@@ -42,6 +42,7 @@ export class ChannelClient {
       onEnd: (reason) => (this.endReason = reason),
       onGoAway: () => (this.isGoingAway = true),
     });
+    this.session.keepAlive({ everyMs: channelPingEveryMs, timeoutMs: channelPingTimeoutMs });
   }
 
   /** Opens a channel and says hello; `answer` tells what the gateway made of it. */

@@ -161,9 +161,9 @@ export class GatewayBench {
     return this.refusals.slice(from).find((refusal) => refusal.code === code) as Refusal;
   }
 
-  /** Resident memory of engine 0 now, bytes. */
-  residentBytes(): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${this.enginePid()}/status`, "utf8"))?.[1] ?? 0) * 1024;
+  /** Resident memory of an engine now, bytes. */
+  residentBytes(engine = 0): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${this.enginePid(engine)}/status`, "utf8"))?.[1] ?? 0) * 1024;
   }
 
   enginePid(index = 0): number {
