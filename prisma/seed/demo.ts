@@ -7,6 +7,7 @@ import { seedPeople } from "./people.ts";
 import { seedPolicies } from "./policies.ts";
 import { makeRandom } from "./random.ts";
 import type { Seed } from "./seed.ts";
+import { seedWayBack } from "./reach.ts";
 import { seedServices } from "./services.ts";
 import { seedSites } from "./sites.ts";
 
@@ -24,6 +25,7 @@ export async function seedDemo(db: Db, organisationId: string, rows: SeedSize, n
   await seedPolicies(seed, { gateways, groupIds: agents.groupIds });
   await seedPeople(seed, agents.groupIds);
   const services = await seedServices(seed, gateways.map((gateway) => gateway.id));
+  const wayBack = await seedWayBack(seed, { gatewayIds: gateways.map((gateway) => gateway.id), groupIds: agents.groupIds });
   const refusals = await seedActivity(seed, { gatewayIds: gateways.map((gateway) => gateway.id), agentIds: agents.agentIds, serverIds: sites.serverIds });
-  return { sites: rows, servers: rows, gateways: gateways.length, agents: agents.agentIds.length, groups: agents.groupIds.length, policies: rows, services, pools: services, bundles: rows, refusals };
+  return { sites: rows, servers: rows, gateways: gateways.length, agents: agents.agentIds.length, groups: agents.groupIds.length, policies: rows, services, pools: services, bundles: rows, refusals, relays: wayBack.relays, reachRules: rows, reachSessions: rows, tasks: rows };
 }
