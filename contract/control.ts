@@ -34,6 +34,10 @@ export type ControlHello = z.infer<typeof controlHello>;
 export const controlWelcome = z.strictObject({ protocol: z.number().int(), now: z.iso.datetime(), clockSkewMs: z.number().int(), gatewayName: z.string(), reportEveryMs: z.number().int() });
 export type ControlWelcome = z.infer<typeof controlWelcome>;
 
+/** A newer channel of this agent is open at another gateway: one of another run of the agent ends here (T22). */
+export const channelElsewhere = z.strictObject({ agentId: z.uuid(), /** Of the newer channel. */ instance: z.uuid(), openedAt: z.iso.datetime(), source: z.string().max(60) });
+export type ChannelElsewhere = z.infer<typeof channelElsewhere>;
+
 /** What the console sends down the subscription. */
 export const controlMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("snapshot"), snapshot }),
@@ -42,6 +46,7 @@ export const controlMessage = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("knock"), agentIds: z.array(z.uuid()).min(1).max(1_000) }),
   /** A person ended these sessions of reverse access. */
   z.strictObject({ kind: z.literal("end-sessions"), sessionIds: z.array(z.uuid()).min(1).max(1_000) }),
+  z.strictObject({ kind: z.literal("channels-elsewhere"), channels: z.array(channelElsewhere).min(1).max(1_000) }),
   /** Nothing changed; proves the path every 10 s. */
   z.strictObject({ kind: z.literal("alive"), now: z.iso.datetime() }),
 ]);

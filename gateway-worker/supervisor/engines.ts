@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { AccessPage } from "../../contract/access.ts";
 import type { ChannelReport } from "../../contract/channel.ts";
-import type { LogLine, Refusal, SnapshotProblem, TunnelReport } from "../../contract/control.ts";
+import type { ChannelElsewhere, LogLine, Refusal, SnapshotProblem, TunnelReport } from "../../contract/control.ts";
 import type { RelayReport } from "../../contract/relay.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import type { ServiceLoad } from "../../contract/virtual-service.ts";
@@ -146,6 +146,14 @@ export class EngineGroup {
   knock(agentIds: readonly string[]): void {
     const byEngine = Map.groupBy(agentIds, (agentId) => this.#channels.of(agentId)?.engine);
     for (const [engine, ids] of byEngine) if (engine !== undefined) this.#streams[engine]?.tell({ kind: "knock", agentIds: ids });
+  }
+
+  /** Channels of these agents that are older, and of another run than the one named, end (T22). */
+  endOlder(channels: readonly ChannelElsewhere[]): void {
+    for (const { agentId, instance, openedAt, source } of channels) {
+      const held = this.#channels.of(agentId);
+      if (held) this.#streams[held.engine]?.tell({ kind: "channel-elsewhere", agentId, instance, openedAt, source });
+    }
   }
 
   /** Open agent channels, as the engines said at once. */

@@ -3,7 +3,7 @@
  * so that neither a dead console nor its own restart keeps agents out (N12).
  */
 import type { AccessPage } from "../../contract/access.ts";
-import type { GatewayStatus, LogLine, SnapshotProblem } from "../../contract/control.ts";
+import type { ChannelElsewhere, GatewayStatus, LogLine, SnapshotProblem } from "../../contract/control.ts";
 import { refusals } from "../../contract/error-codes.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import { type GatewayConfig, gatewayVersion } from "../config.ts";
@@ -186,6 +186,11 @@ export class Gateway {
   /** Commands wait for these agents: those that hold a channel here are told. */
   knock(agentIds: readonly string[]): void {
     this.#engines.knock(agentIds);
+  }
+
+  /** Newer channels of these agents are open at other gateways: those of another run of the agent end here. */
+  channelsElsewhere(channels: readonly ChannelElsewhere[]): void {
+    this.#engines.endOlder(channels);
   }
 
   /** A person ended these sessions of reverse access. */

@@ -7,7 +7,7 @@
  * once and bounded: a gateway that reads slowly gets the newest state when it is ready for it.
  */
 import type { WebSocket } from "ws";
-import type { ControlHello, ControlMessage, ControlWelcome } from "../../contract/control.ts";
+import type { ChannelElsewhere, ControlHello, ControlMessage, ControlWelcome } from "../../contract/control.ts";
 import { controlProtocol } from "../../contract/control.ts";
 import { ConsoleError } from "../errors.ts";
 import { errorFields, log } from "../log.ts";
@@ -46,6 +46,7 @@ export class GatewayConnection {
   #isAccessComplete = false;
   #rebuildAt = 0;
   readonly #notices = { knock: new Set<string>(), "end-sessions": new Set<string>() };
+  readonly #elsewhere = new Map<string, ChannelElsewhere>();
   #wake: (() => void) | undefined;
   #presenceWritten = { at: 0, accessVersion: -1 };
 
@@ -112,6 +113,12 @@ export class GatewayConnection {
     this.wake();
   }
 
+  /** A newer channel of an agent is open at another gateway. */
+  tellElsewhere(channel: ChannelElsewhere): void {
+    if (this.#elsewhere.size < noticesPerMessage || this.#elsewhere.has(channel.agentId)) this.#elsewhere.set(channel.agentId, channel);
+    this.wake();
+  }
+
   /** Ends the connection at once: `why` goes to the gateway's log. */
   end(why: string): void {
     this.#options.socket.close(4403, why.slice(0, 120));
@@ -144,7 +151,10 @@ export class GatewayConnection {
     const sessionIds = takeSome(this.#notices["end-sessions"]);
     if (sessionIds.length > 0) return { kind: "end-sessions", sessionIds };
     const agentIds = takeSome(this.#notices.knock);
-    return agentIds.length > 0 ? { kind: "knock", agentIds } : undefined;
+    if (agentIds.length > 0) return { kind: "knock", agentIds };
+    const channels = [...this.#elsewhere.values()];
+    this.#elsewhere.clear();
+    return channels.length > 0 ? { kind: "channels-elsewhere", channels } : undefined;
   }
 
   async #nextAccess(): Promise<ControlMessage | undefined> {
@@ -180,7 +190,7 @@ export class GatewayConnection {
 
   /** True when woken, false when only time passed. */
   async #wait(signal: AbortSignal | undefined): Promise<boolean> {
-    if (this.#notices.knock.size + this.#notices["end-sessions"].size > 0) return true; // came while we looked
+    if (this.#notices.knock.size + this.#notices["end-sessions"].size + this.#elsewhere.size > 0) return true; // came while we looked
     return await new Promise((resolve) => {
       const done = (isWoken: boolean): void => {
         clearTimeout(timer);

@@ -82,6 +82,9 @@ export class FanOut {
   onHint(hint: Hint): void {
     if (hint.kind === "access") void this.#refreshAccess(hint.organisationId);
     else if ("ids" in hint) this.#tell(hint);
+    else if ("channel" in hint) {
+      for (const connection of this.#connections) if (connection.gateway.organisationId === hint.organisationId && connection.gateway.id === hint.gatewayId) connection.tellElsewhere(hint.channel);
+    }
     else if (hint.kind === "everything" || this.#concerns(hint.organisationId, hint.gatewayId)) void this.check();
   }
 

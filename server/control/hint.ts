@@ -6,6 +6,7 @@
  */
 import pg from "pg";
 import { z } from "zod";
+import { type ChannelElsewhere, channelElsewhere } from "../../contract/control.ts";
 import { errorFields, log } from "../log.ts";
 import { controlChannel, liveChannel } from "../services/change/publish.ts";
 
@@ -16,12 +17,15 @@ export type Hint =
   | { kind: "gateways"; organisationId: string; gatewayId: string | null }
   /** Commands wait for these agents; these sessions of reverse access were ended by a person. Only said, not polled for: agents' status reports and the sessions' own reports are behind it. */
   | { kind: "knock" | "end-sessions"; organisationId: string; ids: string[] }
+  /** This gateway holds an older channel of an agent than another one. */
+  | { kind: "channel-elsewhere"; organisationId: string; gatewayId: string; channel: ChannelElsewhere }
   /** The connection is back: anything may have been missed. */
   | { kind: "everything" };
 
 const controlHint = z.discriminatedUnion("kind", [
   z.object({ organisationId: z.string(), kind: z.enum(["snapshot", "access"]), gatewayId: z.string().nullable() }),
   z.object({ organisationId: z.string(), kind: z.enum(["knock", "end-sessions"]), ids: z.array(z.uuid()).min(1).max(1_000) }),
+  z.object({ organisationId: z.string(), kind: z.literal("channel-elsewhere"), gatewayId: z.uuid(), channel: channelElsewhere }),
 ]);
 const liveHint = z.object({ organisationId: z.string(), topic: z.string(), id: z.string().nullable() });
 
@@ -106,6 +110,7 @@ export class HintListener {
 
 function hintOf(notice: z.infer<typeof controlHint>): Hint {
   const { organisationId } = notice;
+  if ("channel" in notice) return { kind: notice.kind, organisationId, gatewayId: notice.gatewayId, channel: notice.channel };
   if ("ids" in notice) return { kind: notice.kind, organisationId, ids: notice.ids };
   return notice.kind === "access" ? { kind: "access", organisationId } : { kind: "gateways", organisationId, gatewayId: notice.gatewayId };
 }

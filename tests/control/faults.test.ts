@@ -161,7 +161,7 @@ describe("a database that was restored to yesterday", () => {
     const other = await bench.gateway();
     const identity = await enrol(path.join(bench.folder, `ahead-${other.id}`), readGatewayToken(await bench.token(other.id)));
     const taken: number[] = [];
-    const host: ChannelHost = { revision: 0, revisionSeen: 1_000, accessVersion: 0, applySnapshot: async (snapshot) => { taken.push(snapshot.revision); return { ok: true }; }, applyAccess: async () => ({ tunnelsEnded: 0 }), renewCertificates: async () => {}, knock: () => {}, endSessions: () => {} };
+    const host: ChannelHost = { revision: 0, revisionSeen: 1_000, accessVersion: 0, applySnapshot: async (snapshot) => { taken.push(snapshot.revision); return { ok: true }; }, applyAccess: async () => ({ tunnelsEnded: 0 }), renewCertificates: async () => {}, knock: () => {}, channelsElsewhere: () => {}, endSessions: () => {} };
     const channel = new ControlChannel({ link: () => ({ address: { ...identity.console, organisationId: identity.organisationId }, caPem: identity.caPem, client: identity }), host, version: "0", runtime: "test", startedAt: new Date(), onState: () => {}, onWelcome: () => {} });
     channel.start();
     await until(async () => JSON.stringify((await bench.db.gateway.findUniqueOrThrow({ where: { id: other.id } })).problems).includes("revision-older"), "the refusal is named in the console");

@@ -84,6 +84,19 @@ describe("an agent whose channel is at another gateway", () => {
     expect(await asPeer(peer, agent.id, second.grant, second.sessionId)).toMatchObject({ kind: "refused", code: "reach-grant", detail: expect.stringContaining("used already") as string });
   });
 
+  it("is served once, and the newest, when a second machine with its identity comes to the other gateway: the older is ended and both are named [T22]", async () => {
+    const clone = await bench.channel(b, agent);
+    await until(() => echo.endReason !== undefined, "the older one is ended", 5_000);
+    expect(clone.endReason).toBeUndefined();
+    await until(async () => (await bench.control.db.refusal.count({ where: { gatewayId: a.id, agentId: agent.id, code: "channel-superseded" } })) === 1, "it is in the list of refusals");
+    // The same run of one machine may hold two for a moment: it is moving.
+    echo = await bench.channel(a, agent, { instance: clone.instance });
+    expect(await bench.control.db.agentChannel.count({ where: { agentId: agent.id, endedAt: null } })).toBe(2);
+    clone.cut();
+    await until(async () => (await bench.control.db.agentChannel.count({ where: { agentId: agent.id, endedAt: null } })) === 1, "one is left");
+    expect(echo.endReason).toBeUndefined();
+  });
+
   it("loses its session with the gateway that held the channel, and is reached again within five seconds of its return to the other one", async () => {
     const opened = await bench.open(bench.person("operator"), agent.id);
     const { socket } = await bench.ask(b, { target: opened.target, authorization: `Bearer ${opened.grant}` });

@@ -10,7 +10,7 @@
  * acknowledged, or refused with all its problems. Messages are handled one after the other, in the order in which the console sent them.
  */
 import type { AccessPage } from "../../../contract/access.ts";
-import { controlProtocol, type ControlMessage, type ControlReport, type LocateAgentReply, type SnapshotProblem } from "../../../contract/control.ts";
+import { type ChannelElsewhere, controlProtocol, type ControlMessage, type ControlReport, type LocateAgentReply, type SnapshotProblem } from "../../../contract/control.ts";
 import type { ReachAuthorisation, ReachAuthorisationReply } from "../../../contract/reach.ts";
 import type { Snapshot } from "../../../contract/snapshot.ts";
 import { explain, GatewayError } from "../../errors.ts";
@@ -44,6 +44,8 @@ export type ChannelHost = {
   renewCertificates(register: RegisterListenerCertificate): Promise<void>;
   /** Commands wait for these agents at the agent site. */
   knock(agentIds: readonly string[]): void;
+  /** Newer channels of these agents are open at other gateways (T22). */
+  channelsElsewhere(channels: readonly ChannelElsewhere[]): void;
   /** A person ended these sessions of reverse access. */
   endSessions(sessionIds: readonly string[]): void;
 };
@@ -196,13 +198,14 @@ export class ControlChannel {
         this.heardAt = new Date();
         // Not behind a snapshot that is being applied: who ends a session waits for it.
         if (message.kind === "knock") this.#options.host.knock(message.agentIds);
+        else if (message.kind === "channels-elsewhere") this.#options.host.channelsElsewhere(message.channels);
         else if (message.kind === "end-sessions") this.#options.host.endSessions(message.sessionIds);
         else inTurn(async () => await this.#handle(link, message));
       }, end);
     });
   }
 
-  async #handle(link: ConsoleLink, message: Exclude<ControlMessage, { kind: "knock" | "end-sessions" }>): Promise<void> {
+  async #handle(link: ConsoleLink, message: Exclude<ControlMessage, { kind: "knock" | "channels-elsewhere" | "end-sessions" }>): Promise<void> {
     switch (message.kind) {
       case "alive":
         return;

@@ -2,6 +2,7 @@
  * What a committed change sets in motion. All of it happens in the caller's transaction; NOTIFY is delivered at commit and is only a wake-up:
  * readers poll by version behind it (DESIGN section 1).
  */
+import type { ChannelElsewhere } from "../../../contract/control.ts";
 import type { LiveEvent } from "../../../contract/objects.ts";
 import type { Tx } from "../../db.ts";
 
@@ -53,4 +54,9 @@ async function publishIds(tx: Tx, notice: { organisationId: string; kind: "knock
   for (let start = 0; start < ids.length; start += idsPerNotice) {
     await tx.$executeRaw`SELECT pg_notify(${controlChannel}, ${JSON.stringify({ ...notice, gatewayId: null, ids: ids.slice(start, start + idsPerNotice) })})`;
   }
+}
+
+/** Tells one gateway that a newer channel of an agent is open at another one (T22). */
+export async function publishChannelElsewhere(tx: Tx, organisationId: string, gatewayId: string, channel: ChannelElsewhere): Promise<void> {
+  await tx.$executeRaw`SELECT pg_notify(${controlChannel}, ${JSON.stringify({ organisationId, kind: "channel-elsewhere", gatewayId, channel })})`;
 }

@@ -5,6 +5,7 @@ import { Prisma, type Tx } from "../../db.ts";
 import type { Caller } from "../caller.ts";
 import { publishAllLive } from "../change/publish.ts";
 import { recordChannels } from "../channel/record.ts";
+import { endOlderTwins } from "../channel/twins.ts";
 import { recordHealth } from "../pool/record-health.ts";
 import { endSessionsOfEarlierRun } from "../reach-session/gateway-restarted.ts";
 import { recordSessions } from "../reach-session/record.ts";
@@ -29,6 +30,7 @@ export async function recordReport(caller: Caller, report: ControlReport, memory
   });
   // Each in a transaction of its own, and all of them again when the report comes again: rows are known by their ids.
   await recordChannels(caller, report.channels, report.areChannelsComplete, now);
+  await endOlderTwins(caller, report.channels, now);
   await recordSessions(caller, report.sessions, now);
   if (report.areChannelsComplete && memory.startedAt) await endSessionsOfEarlierRun(caller, memory.startedAt, now);
   await recordRelays(caller, report.relays, now);
