@@ -130,6 +130,10 @@ function lightGateway(stateDir: string, identity: Awaited<ReturnType<typeof enro
       host.revision = host.revisionSeen = snapshot.revision;
       return { ok: true };
     },
+    renewCertificates: async () => {},
+    knock: () => {},
+    channelsElsewhere: () => {},
+    endSessions: () => {},
   };
   const channel = new ControlChannel({
     link: () => ({ address: { ...identity.console, organisationId }, caPem: identity.caPem, client: identity }),
