@@ -1,6 +1,6 @@
 /**
  * The server behind the gateways in the benchmarks: plain TCP. The first line says what is wanted: `D <bytes>` sends that many bytes and ends,
- * `U <bytes>` reads that many and answers with the count, `E` answers one byte and stays.
+ * `U <bytes>` reads that many and answers with the count, `E` answers one byte and stays, `P` sends back all that follows.
  */
 import { createServer, type Socket } from "node:net";
 
@@ -13,6 +13,7 @@ const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => 
     const [verb, amount] = first.subarray(0, end).toString().split(" ");
     if (verb === "D") send(socket, Number(amount));
     else if (verb === "U") count(socket, first.length - end - 1, Number(amount));
+    else if (verb === "P") void socket.pipe(socket);
     else socket.on("end", () => socket.end()).resume().write("!");
   });
 });

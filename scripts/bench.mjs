@@ -3,6 +3,7 @@
  *   npm run bench                       the data plane against nginx and HAProxy (bench/main.ts)
  *   npm run bench -- tunnel --scale=0.1 part of it, smaller
  *   npm run bench -- services           virtual services, mode by mode (bench/services.ts)
+ *   npm run bench -- channel            agent channels and reverse streams beside ssh -R (bench/channel.ts)
  *   npm run bench -- control            how fast a change reaches 20 gateways (bench/control-propagation.ts)
  */
 import { requireNode } from "./launcher/node-version.mjs";
@@ -17,7 +18,7 @@ try {
   await installDependencies();
   generateClient();
   const [first, ...rest] = process.argv.slice(2);
-  const own = { control: "control-propagation.ts", services: "services.ts" }[first];
+  const own = { control: "control-propagation.ts", services: "services.ts", channel: "channel.ts" }[first];
   const script = path.join(root, "bench", own ?? "main.ts");
   const child = spawn(packagedNode(), [script, ...(own ? rest : process.argv.slice(2))], { cwd: root, stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
