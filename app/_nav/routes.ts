@@ -65,7 +65,7 @@ export const docs = {
   groups: "/docs/groups",
   policies: "/docs/policies",
   bundles: "/docs/agents",
-  reach: "/docs/reach",
+  reach: "/docs/reverse-access",
   relays: "/docs/relays",
   tasks: "/docs/tasks",
   certificates: "/docs/trust",

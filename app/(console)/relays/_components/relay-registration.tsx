@@ -121,7 +121,7 @@ function Answer({ relay, session }: { relay: Relay; session: Session }) {
       />
       {mayConfirm ? (
         <>
-          <TextField label="Fingerprint that the relay shows" isMono isOptional hint="It prints it at every start, and so does: sallyport-gateway relay id. Paste it here to have both compared, or compare them by eye." value={typed} onChange={(event) => setTyped(event.target.value)} error={differs ? (wanted.length === fingerprint.length ? "This is another certificate: the differing groups are marked above. Do not confirm; somebody else may know the relay id." : `A fingerprint has ${fingerprint.length} hexadecimal digits; these are ${wanted.length}.`) : undefined} />
+          <TextField label="Fingerprint that the relay shows" isMono isOptional hint="It prints it at every start, and so does: sallyport-relay id. Paste it here to have both compared, or compare them by eye." value={typed} onChange={(event) => setTyped(event.target.value)} error={differs ? (wanted.length === fingerprint.length ? "This is another certificate: the differing groups are marked above. Do not confirm; somebody else may know the relay id." : `A fingerprint has ${fingerprint.length} hexadecimal digits; these are ${wanted.length}.`) : undefined} />
           {wanted !== "" && !differs && <Notice tone="ok" title="Both are the same." />}
           <div>
             <Button look="primary" icon={SealCheck} isBusy={accept.isPending} disabled={differs} onClick={() => accept.mutate({ id: relay.id, fingerprint })}>
