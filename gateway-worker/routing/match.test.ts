@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SnapshotServer } from "../../contract/snapshot.ts";
 import { readConnectHead } from "../stream/connect-head.ts";
-import { buildRouteTable, matchDirect, matchTarget } from "./match.ts";
+import { agentSiteOf, buildRouteTable, matchDirect, matchTarget } from "./match.ts";
 
 type Vector = { id: string; request: string; expect: string; note: string };
 const vectors = (JSON.parse(readFileSync(new URL("../../tests/fixtures/connect-target-vectors.json", import.meta.url), "utf8")) as { http1: Vector[] }).http1;
@@ -84,5 +84,12 @@ describe("direct listeners and bundles", () => {
     expect(matchDirect(table, "00000000-0000-4000-8000-000000000001", 443, false)).toMatchObject({ kind: "route", route: { host: "app.internal", port: 443 } });
     expect(matchDirect(table, "00000000-0000-4000-8000-000000000001", 444, false)).toMatchObject({ code: "target-port" });
     expect(matchDirect(table, "00000000-0000-4000-8000-000000000009", 443, false)).toMatchObject({ code: "target-host" });
+  });
+});
+
+describe("the agent site by server name", () => {
+  it("is found by any spelling of its names, and no other server is", () => {
+    expect(["site.internal", "SITE.internal."].map((name) => agentSiteOf(table, name))).toEqual(Array.from({ length: 2 }, () => ({ kind: "route", route: { server: expect.objectContaining({ isAgentSite: true }), host: "site.internal", port: 4726 } })));
+    for (const name of ["app.internal", "site.internal.example", "192.0.2.10", "", "127.1"]) expect(agentSiteOf(table, name)).toBeUndefined();
   });
 });
