@@ -35,6 +35,9 @@ export type Parts = {
   acceptChannels: (signal: AbortSignal) => void;
 };
 
+/** Longer than the pause after which the management server is asked again (path/keeper.ts), which ends or renews it, ms. */
+const refusedRestMs = 45_000;
+
 export function makeParts(options: PartsOptions): Parts {
   const { work, local, log, listener } = options;
   const shared = { policy: work.policy, trust: options.trust, log, instance: options.instance };
@@ -49,7 +52,12 @@ export function makeParts(options: PartsOptions): Parts {
       if (isListening && channels.route) keeper.kick();
     },
   });
-  const keeper: PathKeeper = new PathKeeper({ ...shared, isListening, channelRoute: () => channels.route, isProofNeeded: true, onRefused: options.onRefused, onChange: options.onChange });
+  const onRefused: PartsOptions["onRefused"] = (code, chainPem) => {
+    const isChanged = options.onRefused(code, chainPem);
+    if (!isChanged) channels.rest(refusedRestMs);
+    return isChanged;
+  };
+  const keeper: PathKeeper = new PathKeeper({ ...shared, isListening, channelRoute: () => channels.route, isProofNeeded: true, onRefused, onChange: options.onChange });
   return { keeper, reports: new ReportConnection({ ...shared, keeper }), channels, reach, acceptChannels: (signal) => acceptChannels(options, channels, signal) };
 }
 

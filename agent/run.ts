@@ -234,6 +234,7 @@ export class AgentRun {
     await this.#compareClocks();
     await this.#sendInventory();
     this.#parts?.keeper.markFullyConnected();
+    this.#parts?.channels.accepted();
     const active = this.#parts?.keeper.active;
     this.#log.info("fully connected", { path: active?.path.kind, connection: active?.connectionId });
   }

@@ -64,6 +64,7 @@ export class ChannelKeeper {
   #isNextWanted = false;
   #isSeeking = false;
   #shortLived = 0;
+  #restsUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #clock: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
@@ -133,8 +134,27 @@ export class ChannelKeeper {
 
   /** Another certificate is in use: a channel with the old one is not what the policy means any more. */
   identityChanged(): void {
+    this.#restsUntil = 0;
     this.#backoff.reset();
     this.#wantNext("the agent's identity changed");
+  }
+
+  /** The management server refused this identity: revoked, or a newer machine has it (T22). The channel is left to that one; another try comes later than `ms`. */
+  rest(ms: number): void {
+    for (const channel of this.#open) this.#leave(channel);
+    this.#restsUntil = performance.now() + ms;
+    if (channelPlaces(this.#options.policy()).length === 0 || this.#options.isListening) return;
+    this.#problem = { code: "channel-failed", detail: "The management server refused this agent's certificate; no channel is tried until it is asked again." };
+    this.#options.onChange();
+    this.#isNextWanted = true;
+    this.#seekIn(ms);
+  }
+
+  /** The management server took this identity: nothing to wait for. */
+  accepted(): void {
+    if (performance.now() >= this.#restsUntil) return;
+    this.#restsUntil = 0;
+    this.#seekIn(0);
   }
 
   /** Takes over a channel that is ready. Of those to one gateway the newest is used, the others leave. */
@@ -176,7 +196,7 @@ export class ChannelKeeper {
   #seekIn(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#stop.signal.aborted || this.#options.isListening) return;
-    this.#timer = setTimeout(() => void this.#seek(), ms);
+    this.#timer = setTimeout(() => void this.#seek(), Math.max(ms, this.#restsUntil - performance.now()));
   }
 
   async #seek(): Promise<void> {

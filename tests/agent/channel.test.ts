@@ -203,6 +203,20 @@ describe("an agent's channel", () => {
     expect(bench.lines().filter((line) => line.includes("could not be opened"))).toHaveLength(1);
   });
 
+  it("is left, and not fought for, by a machine that the management server refuses, until it is taken again [T22]", async () => {
+    const [gateway] = await gateways(1) as [ChannelGateway];
+    const bench = keep(channelPolicy(organisationId, [gateway]));
+    await until(() => bench.keeper.facts !== null, "the channel is open");
+    bench.keeper.rest(60_000);
+    await until(() => gateway.live.length === 0, "left");
+    expect(bench.keeper.problem?.code).toBe("channel-failed");
+    bench.keeper.policyChanged();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(gateway.channels).toHaveLength(1);
+    bench.keeper.accepted();
+    await until(() => bench.keeper.facts !== null, "open again");
+  });
+
   it("goes to the relay instead of every address, with names and pins unchanged; without validation it takes any certificate and only then [S4-21] [S4-26] [S4-37] [S4-38]", async () => {
     const [gateway] = await gateways(1) as [ChannelGateway];
     const policy = channelPolicy(organisationId, [gateway]);
