@@ -30,6 +30,9 @@ export async function agentCollisionsOf(caller: Caller, now: Date = new Date()):
   return { rows: groups.map(({ kind, value, ids: members }) => ({ kind, value, agents: members.slice(0, agentsMax).flatMap((id) => byId.get(id) ?? []) })), total: groups[0] ? Number(groups[0].total) : 0 };
 }
 
+/** A gateway writes address and port, a relay the address alone; the port differs from connection to connection and is nobody's. */
+const addressOfSource = Prisma.sql`regexp_replace(c.source, '^(?:\\[([^\\]]+)\\]|([^:]+)):[0-9]+$', '\\1\\2')`;
+
 /** Values that two or more enrolled agents share. Loopback and link-local addresses are everybody's; the source is that of a live channel, seen by the gateway. */
 async function collidingGroups(caller: Caller, now: Date): Promise<{ kind: Kind; value: string; ids: string[]; total: bigint }[]> {
   const present = Prisma.sql`a."organisationId" = ${caller.organisationId}::uuid AND a."revokedAt" IS NULL AND a."enrolledAt" IS NOT NULL`;
@@ -39,7 +42,7 @@ async function collidingGroups(caller: Caller, now: Date): Promise<{ kind: Kind;
       UNION ALL
       SELECT 'address', address, a.id FROM "Agent" a CROSS JOIN LATERAL unnest(a.addresses) AS address WHERE ${present} AND address !~ '^(127[.]|169[.]254[.]|::1$|fe80:)'
       UNION ALL
-      SELECT DISTINCT 'source', c.source, a.id FROM "AgentChannel" c JOIN "Gateway" g ON g.id = c."gatewayId" JOIN "Agent" a ON a.id = c."agentId" WHERE ${present} AND ${liveChannelSql(now)}
+      SELECT DISTINCT 'source', ${addressOfSource}, a.id FROM "AgentChannel" c JOIN "Gateway" g ON g.id = c."gatewayId" JOIN "Agent" a ON a.id = c."agentId" WHERE ${present} AND ${liveChannelSql(now)}
     ), found AS (
       SELECT kind, value, array_agg(DISTINCT id::text ORDER BY id::text) AS ids FROM shared GROUP BY kind, value HAVING count(DISTINCT id) > 1
     )
