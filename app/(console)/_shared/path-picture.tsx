@@ -102,6 +102,7 @@ function StopShape({ stop, x, y, text }: { stop: Stop; x: number; y: number; tex
         {stop.name.length > 24 ? `${stop.name.slice(0, 23)}…` : stop.name}
         {stop.name.length > 24 && <title>{stop.name}</title>}
       </text>
+      {" "}
       {stop.note && (
         <text x={text.x} y={text.y + 17} textAnchor={text.anchor} className="fill-ink-3 text-[12px]">
           {stop.note}

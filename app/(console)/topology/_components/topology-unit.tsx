@@ -1,7 +1,7 @@
 "use client";
 /** One thing of the picture with its name: a link; or a cloud, whose members the arrow keys walk. */
 import Link from "next/link";
-import { type KeyboardEvent, useRef, useState } from "react";
+import { Fragment, type KeyboardEvent, useRef, useState } from "react";
 import { cx } from "@/app/_ui/cx.ts";
 import { dotOffset, type Placed, type Point } from "./topology-layout.ts";
 import type { Agents, Cloud, Dot, Unit } from "./topology-model.ts";
@@ -24,7 +24,7 @@ export function UnitShape({ placed, isDim, onLook, onName }: { placed: Placed; i
 function SingleShape({ placed, unit }: { placed: Placed; unit: Exclude<Unit, Cloud | Agents> }) {
   const { shape, box } = placed;
   return (
-    <Link href={unit.href} aria-label={`${kindWord[unit.kind]} ${unit.name}: ${unit.lines.join(", ")}`} className={ring}>
+    <Link href={unit.href} className={ring}>
       <rect {...box} fill="transparent" />
       {unit.kind === "gateway" && <GatewayShape at={shape} tone={unit.tone} />}
       {unit.kind === "relay" && <RelayShape at={shape} tone={unit.tone} />}
@@ -34,20 +34,24 @@ function SingleShape({ placed, unit }: { placed: Placed; unit: Exclude<Unit, Clo
   );
 }
 
-const kindWord = { gateway: "Gateway", relay: "Relay", server: "Server" } as const;
-
+/** Its texts are its accessible name, with spaces between them; a shortened name is whole in its title. */
 function Texts({ placed: { unit, text, box } }: { placed: Placed }) {
   const room = text.anchor === "start" ? box.x + box.width - text.x : box.width;
   const isTrouble = (unit.tone === "fault" || unit.tone === "warn") && unit.kind !== "agents" && unit.kind !== "cloud";
+  const name = shorten(unit.name, Math.floor(room / 7.2));
   return (
     <>
+      {name !== unit.name && <title>{unit.name}</title>}
       <text x={text.x} y={text.y} textAnchor={text.anchor} className="fill-ink text-[13px] font-semibold">
-        {shorten(unit.name, Math.floor(room / 7.2))}
+        {name}
       </text>
       {unit.lines.map((line, index) => (
-        <text key={line} x={text.x} y={text.y + (index + 1) * 16} textAnchor={text.anchor} className={cx("tabular text-[12px]", index === 0 && isTrouble ? `${fillTone[unit.tone]} font-medium` : "fill-ink-3")}>
-          {shorten(line, Math.floor(room / 6.2))}
-        </text>
+        <Fragment key={line}>
+          {" "}
+          <text x={text.x} y={text.y + (index + 1) * 16} textAnchor={text.anchor} className={cx("tabular text-[12px]", index === 0 && isTrouble ? `${fillTone[unit.tone]} font-medium` : "fill-ink-3")}>
+            {shorten(line, Math.floor(room / 6.2))}
+          </text>
+        </Fragment>
       ))}
     </>
   );
@@ -69,7 +73,7 @@ function CloudShape({ placed, unit, onName }: { placed: Placed; unit: Cloud | Ag
     <>
       <rect {...box} fill="transparent" />
       {unit.dots.length > 0 ? <Members unit={unit} of={of} at={at} onName={onName} /> : (unit.kind === "agents" ? unit.crowd : [unit.tone]).map((tone, index) => <SmallShape key={index} of={of} at={at(index)} tone={tone} />)}
-      <Link href={unit.href} aria-label={`${unit.name}: ${unit.lines.join(", ")}`} className={ring}>
+      <Link href={unit.href} className={ring}>
         <Texts placed={placed} />
       </Link>
     </>
