@@ -4,7 +4,7 @@ import type { ReachService } from "../../../contract/reach.ts";
 export type ReadyCommand = { label: string; command: string };
 export type InsideAddress = { host: string; port: number };
 
-/** `inside`: the first inside listener; null when there is none. */
+/** A key is handed to curl on its standard input: arguments can be read by everybody on the computer. `inside`: the first inside listener; null when there is none. */
 export function readyCommands(name: string, service: ReachService, inside: InsideAddress | null): ReadyCommand[] {
   const { port } = service;
   const commands: ReadyCommand[] = [];
@@ -12,7 +12,7 @@ export function readyCommands(name: string, service: ReachService, inside: Insid
   commands.push({ label: "Local forward", command: `sallyport forward ${name} ${port}` });
   if (inside && isHttp(service)) {
     const scheme = isTls(service) ? "https" : "http";
-    commands.push({ label: "curl", command: `curl --proxytunnel --proxy https://${urlHost(inside.host)}:${inside.port} --proxy-cacert ca.pem --proxy-header "Proxy-Authorization: Bearer $SALLYPORT_API_KEY" ${scheme}://${name}:${port}/` });
+    commands.push({ label: "curl", command: `printf 'proxy-user = "key:%s"' "$SALLYPORT_API_KEY" | curl -K - --proxytunnel --proxy https://${urlHost(inside.host)}:${inside.port} --proxy-cacert ca.pem ${scheme}://${name}:${port}/` });
   }
   return commands;
 }

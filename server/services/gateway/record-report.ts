@@ -9,6 +9,7 @@ import { endOlderTwins } from "../channel/twins.ts";
 import { recordHealth } from "../pool/record-health.ts";
 import { endSessionsOfEarlierRun } from "../reach-session/gateway-restarted.ts";
 import { recordSessions } from "../reach-session/record.ts";
+import { recordRelayPaths } from "../relay/record-paths.ts";
 import { recordRelays } from "../relay/record.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
 
@@ -94,14 +95,15 @@ async function recordRefusals(tx: Tx, caller: Caller, refusals: readonly Refusal
 async function recordTunnels(tx: Tx, caller: Caller, tunnels: readonly TunnelReport[], now: Date): Promise<LiveEvent[]> {
   const column = <T>(pick: (tunnel: TunnelReport) => T): T[] => tunnels.map(pick);
   await tx.$executeRaw`
-    INSERT INTO "Tunnel" ("connectionId", "organisationId", "gatewayId", "agentId", "serverId", source, step, "openedAt", "lastByteAt", "bytesUp", "bytesDown", "endedAt", "endReason")
-    SELECT t.id, ${caller.organisationId}::uuid, ${caller.actor.id}::uuid, t.agent, t.server, t.source, t.step, t.opened, t.last, t.up, t.down, t.ended, t.reason
+    INSERT INTO "Tunnel" ("connectionId", "organisationId", "gatewayId", "agentId", "serverId", source, step, "openedAt", "lastByteAt", "bytesUp", "bytesDown", "relayPath", "endedAt", "endReason")
+    SELECT t.id, ${caller.organisationId}::uuid, ${caller.actor.id}::uuid, t.agent, t.server, t.source, t.step, t.opened, t.last, t.up, t.down, t.path, t.ended, t.reason
       FROM unnest(${column((t) => t.connectionId)}::text[], ${column((t) => t.agentId)}::uuid[], ${column((t) => t.serverId)}::uuid[], ${column((t) => t.source)}::text[], ${column((t) => t.step)}::text[],
                   ${column((t) => notLater(t.openedAt, now))}::timestamptz[], ${column((t) => notLater(t.lastByteAt, now))}::timestamptz[], ${column((t) => BigInt(t.bytesUp))}::bigint[], ${column((t) => BigInt(t.bytesDown))}::bigint[],
-                  ${column((t) => (t.endedAt === null ? null : notLater(t.endedAt, now)))}::timestamptz[], ${column((t) => t.endReason)}::text[]) AS t(id, agent, server, source, step, opened, last, up, down, ended, reason)
+                  ${column((t) => JSON.stringify(t.relayPath))}::jsonb[], ${column((t) => (t.endedAt === null ? null : notLater(t.endedAt, now)))}::timestamptz[], ${column((t) => t.endReason)}::text[]) AS t(id, agent, server, source, step, opened, last, up, down, path, ended, reason)
      WHERE EXISTS (SELECT 1 FROM "Agent" a WHERE a.id = t.agent AND a."organisationId" = ${caller.organisationId}::uuid)
-    ON CONFLICT ("connectionId") DO UPDATE SET step = EXCLUDED.step, "lastByteAt" = EXCLUDED."lastByteAt", "bytesUp" = EXCLUDED."bytesUp", "bytesDown" = EXCLUDED."bytesDown", "endedAt" = EXCLUDED."endedAt", "endReason" = EXCLUDED."endReason"
+    ON CONFLICT ("connectionId") DO UPDATE SET step = EXCLUDED.step, "lastByteAt" = EXCLUDED."lastByteAt", "bytesUp" = EXCLUDED."bytesUp", "bytesDown" = EXCLUDED."bytesDown", "relayPath" = EXCLUDED."relayPath", "endedAt" = EXCLUDED."endedAt", "endReason" = EXCLUDED."endReason"
      WHERE "Tunnel"."gatewayId" = ${caller.actor.id}::uuid AND "Tunnel"."organisationId" = ${caller.organisationId}::uuid`;
+  await recordRelayPaths(tx, caller.organisationId, tunnels.filter((tunnel) => tunnel.endedAt === null));
   const moved = tunnels.filter((tunnel) => tunnel.bytesUp > 0 && tunnel.bytesDown > 0);
   if (moved.length > 0) {
     await tx.$executeRaw`
