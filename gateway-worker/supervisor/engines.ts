@@ -3,7 +3,6 @@
  * protocol `http` needs it, and its death ends nothing but the HTTP connections that it holds.
  * A snapshot is applied to all of them or to none; an engine that was restarted is fed the snapshot in force and the whole access table again.
  */
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { AccessPage } from "../../contract/access.ts";
 import type { ChannelReport } from "../../contract/channel.ts";
@@ -14,13 +13,16 @@ import type { ServiceLoad } from "../../contract/virtual-service.ts";
 import type { EngineCommand, EngineReport, GatewayIdentityPem, ListenerCertificatePem } from "../engine-messages.ts";
 import { AccessCopy } from "./access-copy.ts";
 import { AgentChannels } from "./agent-channels.ts";
+import { engineCommand } from "./engine-command.ts";
 import { EngineProcess } from "./engine-process.ts";
 import { type EngineGroupStatus, EngineTotals, linesOf, mergeListeners } from "./engine-reports.ts";
 import { forHttpEngine, HttpEngine } from "./http-engine.ts";
+import { distinct, prepare, type Prepared } from "./prepare-engine.ts";
 import { portProblems } from "./listener-ports.ts";
 import { ReachSockets } from "./reach-sockets.ts";
 import { ServiceLoads } from "./service-loads.ts";
 
+export { installedBunPath } from "./engine-command.ts";
 export type { EngineGroupStatus } from "./engine-reports.ts";
 
 export type EngineGroupOptions = {
@@ -60,10 +62,6 @@ export type EngineGroupOptions = {
 export type ApplyResult = { ok: true } | { ok: false; problems: SnapshotProblem[] };
 
 type InForce = { snapshot: Snapshot; certificates: ListenerCertificatePem[] };
-type WithoutKind = Omit<Extract<EngineCommand, { kind: "prepare" }>, "kind" | "id">;
-/** `pid`: the process that was asked; another one in its place knows nothing of it. */
-type Prepared = { engine: EngineProcess; pid: number; id: number | undefined; problems: SnapshotProblem[] };
-
 /** Entries per access message when a restarted engine is fed; the contract's bound of a page. */
 const accessPageMax = 5_000;
 
@@ -360,36 +358,4 @@ export class EngineGroup {
       engine.restart();
     }
   }
-}
-
-/** Path of the Bun binary that the optional dependency installed for this machine; undefined when there is none. */
-export function installedBunPath(): string | undefined {
-  const name = `@oven/bun-${process.platform === "win32" ? "windows" : process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
-  try {
-    return createRequire(import.meta.url).resolve(`${name}/bin/bun${process.platform === "win32" ? ".exe" : ""}`);
-  } catch {
-    return undefined;
-  }
-}
-
-function engineCommand(options: EngineGroupOptions): [string, ...string[]] {
-  const entry = options.enginePath ?? fileURLToPath(new URL("../stream/main.ts", import.meta.url));
-  if (options.runtime === "node") return [options.nodePath ?? process.execPath, "--no-warnings", entry];
-  const bun = options.bunPath ?? installedBunPath();
-  if (!bun) throw new Error("the Bun runtime is not installed for this machine; run npm install, or set SALLYPORT_RUNTIME=node");
-  return [bun, "run", "--no-install", entry];
-}
-
-async function prepare(engine: EngineProcess, next: WithoutKind): Promise<Prepared> {
-  const { pid } = engine;
-  try {
-    const answer = await engine.ask({ kind: "prepare", ...next });
-    return { engine, pid, id: answer.id, problems: answer.kind === "prepared" ? answer.problems : [] };
-  } catch (cause) {
-    return { engine, pid, id: undefined, problems: [{ path: "", code: "engine-died", message: cause instanceof Error ? cause.message : String(cause) }] };
-  }
-}
-
-function distinct(problems: SnapshotProblem[]): SnapshotProblem[] {
-  return [...new Map(problems.map((problem) => [`${problem.path} ${problem.code} ${problem.message}`, problem])).values()].slice(0, 200);
 }

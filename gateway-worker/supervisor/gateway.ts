@@ -3,8 +3,7 @@
  * so that neither a dead console nor its own restart keeps agents out (N12).
  */
 import type { AccessPage } from "../../contract/access.ts";
-import type { ChannelElsewhere, GatewayStatus, LogLine, SnapshotProblem } from "../../contract/control.ts";
-import { refusals } from "../../contract/error-codes.ts";
+import type { ChannelElsewhere, GatewayStatus, SnapshotProblem } from "../../contract/control.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import { type GatewayConfig, gatewayVersion } from "../config.ts";
 import type { ListenerCertificatePem } from "../engine-messages.ts";
@@ -18,6 +17,7 @@ import { SnapshotStore } from "./control/snapshot-store.ts";
 import { EngineGroup, type EngineGroupStatus } from "./engines.ts";
 import { OpenRelays } from "./control/open-relays.ts";
 import { OpenTunnels } from "./control/open-tunnels.ts";
+import { age, isRefusalLine, skewSentence } from "./gateway-words.ts";
 import { ReachRunner } from "./health/reach.ts";
 import { leafFingerprint, ListenerCertificates, type RegisterListenerCertificate } from "./identity/listener-certificate.ts";
 import type { GatewayIdentity } from "./identity/store.ts";
@@ -370,20 +370,4 @@ export class Gateway {
     this.#clockSkewMs = clockSkewMs;
     if (Math.abs(clockSkewMs) > skewMax) this.#log.warn(skewSentence(clockSkewMs), { clockSkewMs });
   }
-}
-
-function isRefusalLine(line: LogLine): boolean {
-  return typeof line.fields["code"] === "string" && line.fields["code"] in refusals;
-}
-
-function skewSentence(clockSkewMs: number): string {
-  return `this machine's clock is ${Math.round(Math.abs(clockSkewMs) / 1000)} s ${clockSkewMs > 0 ? "ahead of" : "behind"} the console's; certificates are judged by it: correct it`;
-}
-
-/** "3 minutes" from an ISO time to now. */
-function age(since: string): string {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
-  if (seconds < 120) return `${seconds} seconds`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} minutes`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} hours` : `${Math.round(seconds / 86_400)} days`;
 }
