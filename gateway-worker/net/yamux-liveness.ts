@@ -24,6 +24,7 @@ export class Liveness {
   #waiting: Map<number, Waiting> | undefined;
   #nextValue = 1;
   #heardAt = performance.now();
+  /** When the keep-alive ping was sent that nothing has come after yet. */
   #keepAliveSentAt: number | undefined;
   #measuredAt = Number.NEGATIVE_INFINITY;
   #isOver = false;
@@ -41,6 +42,10 @@ export class Liveness {
   /** Anything came from the peer. */
   heard(): void {
     this.#heardAt = performance.now();
+    // It proves the path as well as the ping's answer does, which may queue behind data. The timer waits for the answer's deadline: the next ping comes long before.
+    if (this.#keepAliveSentAt === undefined) return;
+    this.#keepAliveSentAt = undefined;
+    this.#setTimer();
   }
 
   /** See YamuxSession.keepAlive. */
@@ -102,13 +107,8 @@ export class Liveness {
 
   #nextKeepAliveAt(): number {
     if (!this.#keepAlive) return Number.POSITIVE_INFINITY;
-    if (this.#isPingUnanswered) return (this.#keepAliveSentAt ?? 0) + this.#keepAlive.timeoutMs;
+    if (this.#keepAliveSentAt !== undefined) return this.#keepAliveSentAt + this.#keepAlive.timeoutMs;
     return this.#heardAt + this.#keepAlive.everyMs;
-  }
-
-  /** Anything heard since the ping proves the path as well as its answer does, which may queue behind data. */
-  get #isPingUnanswered(): boolean {
-    return this.#keepAliveSentAt !== undefined && this.#heardAt < this.#keepAliveSentAt;
   }
 
   #due(): void {
@@ -120,7 +120,7 @@ export class Liveness {
   }
 
   #keepAliveDue(now: number): void {
-    if (this.#isPingUnanswered) {
+    if (this.#keepAliveSentAt !== undefined) {
       this.#owner.onDead(`a keep-alive ping was not answered within ${seconds(this.#keepAlive?.timeoutMs ?? 0)} s`);
       return;
     }

@@ -190,6 +190,19 @@ describe("session", () => {
   });
 });
 
+describe("keep-alive", () => {
+  it("pings after each silence, not only after the deadline of the ping before", async () => {
+    const at = against();
+    at.session.keepAlive({ everyMs: 20, timeoutMs: 60_000 });
+    for (let count = 1; count <= 3; count += 1) {
+      await expect.poll(() => at.frames().length, patient).toBe(count);
+      at.send({ type: frameType.ping, flags: flag.ack, length: count });
+    }
+    expect(at.ends).toEqual([]);
+    at.session.close();
+  });
+});
+
 describe("a peer that breaks the rules", () => {
   const data = frameType.data;
   const cases: { what: string; does: (at: ReturnType<typeof against>) => void }[] = [
