@@ -17,7 +17,7 @@ import { type TaskContext, type TaskEnd, TaskFailed } from "./task.ts";
 type ScriptOrder = Extract<TaskOrder, { kind: "run-script" }>;
 
 /** Between the polite signal and the one that cannot be ignored, ms. */
-const graceMs = 5_000;
+const graceMs = 3_000;
 /** After the script's own process has ended, how long its output may stay open, ms. */
 const closingMs = 2_000;
 const scriptDescriptor = 3;

@@ -5,7 +5,11 @@
 import type { Tx } from "../../db.ts";
 
 export async function lockBatch(tx: Tx, batchId: string): Promise<void> {
-  await tx.$queryRaw`SELECT 1 FROM "TaskBatch" WHERE id = ${batchId}::uuid FOR UPDATE`;
+  await lockBatches(tx, [batchId]);
+}
+
+export async function lockBatches(tx: Tx, batchIds: readonly string[]): Promise<void> {
+  if (batchIds.length > 0) await tx.$queryRaw`SELECT 1 FROM "TaskBatch" WHERE id = ANY(${[...batchIds]}::uuid[]) ORDER BY id FOR UPDATE`;
 }
 
 /** All batches with a task that this agent may be given. */

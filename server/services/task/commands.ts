@@ -4,55 +4,64 @@ import { type commandList, commandsMax, publicJwk, taskOrder } from "../../../co
 import type { Tx } from "../../db.ts";
 import { openToken } from "../agent/keys.ts";
 import type { Caller } from "../caller.ts";
-import { publishLive } from "../change/publish.ts";
+import { publishAllLive } from "../change/publish.ts";
 import { lockBatchesOfAgent, roomIn } from "../task-batch/lock.ts";
 import { dueCancels, type DueTask, dueTasks, makeCancelId } from "./due.ts";
-import { type CommandTarget, writeCommand } from "./write-command.ts";
+import { commandsWaiting } from "./waiting.ts";
+import { type CommandContent, type CommandTarget, writeCommand } from "./write-command.ts";
 
-/** Characters of one answer; what does not fit waits for the next fetch, which follows at once because more is waiting. */
-const answerMax = 700_000;
-/** A task of a batch that waited long for its turn still has this time to begin, ms. */
-const batchStartMs = 10 * 60_000;
+/** Characters of orders in one answer; sealed they grow by three quarters. What does not fit waits for the next fetch, which follows at once. */
+const ordersMax = 400_000;
+/** A task of a batch that waited long for its turn, and a cancellation, still have this time, ms. */
+const startMs = 10 * 60_000;
 
 /** The caller is the agent itself. An agent without keys, or one that waits for approval, gets none. */
 export async function commandsFor(caller: Caller, agentId: string, now: Date = new Date()): Promise<z.infer<typeof commandList>> {
-  return caller.db.$transaction(async (tx) => {
-    const target = await targetOf(tx, caller.organisationId, agentId);
-    if (!target) return { commands: [] };
-    const commands = await writeCancels(tx, target, now);
-    await lockBatchesOfAgent(tx, agentId);
-    const due = await dueTasks(tx, agentId, now, commandsMax - commands.length);
-    const room = await roomIn(tx, due.flatMap((task) => task.batchId ?? []));
-    let length = commands.reduce((sum, command) => sum + command.length, 0);
-    for (const task of due) {
-      if (!takeRoom(room, task)) continue;
-      const expiresAt = expiryOf(task, now);
-      const command = await writeCommand(tx, target, { id: task.id, expiresAt, command: { kind: "task", order: taskOrder.parse(task.order) } }, now);
-      length += command.length;
-      if (length > answerMax && commands.length > 0) break;
-      commands.push(command);
-      await tx.task.update({ where: { id: task.id }, data: { state: "sent", sentAt: now, expiresAt } });
-      await publishLive(tx, caller.organisationId, { topic: "task", id: task.id });
-    }
-    return { commands };
-  });
+  const target = await targetOf(caller, agentId);
+  // The usual answer, without a lock: a thousand agents that heard of a batch need not queue for it when its places are taken.
+  if (!target || (await commandsWaiting(caller.db, agentId, now)) === 0) return { commands: [] };
+  // Sealing takes longer than choosing, and is done when nobody waits for our locks any more. A command that is then lost is given out again.
+  const chosen = await caller.db.$transaction(async (tx) => [...(await chooseCancels(tx, agentId, now)), ...(await chooseTasks(tx, caller, agentId, now))].slice(0, commandsMax));
+  const commands: string[] = [];
+  for (const content of chosen) commands.push(await writeCommand(caller.db, target, content, now));
+  return { commands };
 }
 
-async function targetOf(tx: Tx, organisationId: string, agentId: string): Promise<CommandTarget | undefined> {
-  const agent = await tx.agent.findFirst({ where: { id: agentId, organisationId, revokedAt: null, awaitsApproval: false }, select: { encryptionKey: true, sealedToken: true } });
+async function targetOf(caller: Caller, agentId: string): Promise<CommandTarget | undefined> {
+  const { organisationId } = caller;
+  const agent = await caller.db.agent.findFirst({ where: { id: agentId, organisationId, revokedAt: null, awaitsApproval: false }, select: { encryptionKey: true, sealedToken: true } });
   const key = publicJwk.safeParse(agent?.encryptionKey);
   if (!agent?.sealedToken || !key.success) return undefined;
   return { organisationId, agentId, encryptionKey: key.data, token: openToken(agent.sealedToken) };
 }
 
-async function writeCancels(tx: Tx, target: CommandTarget, now: Date): Promise<string[]> {
-  const commands: string[] = [];
-  for (const cancel of await dueCancels(tx, target.agentId, now, commandsMax)) {
+async function chooseCancels(tx: Tx, agentId: string, now: Date): Promise<CommandContent[]> {
+  const chosen: CommandContent[] = [];
+  for (const { id } of await dueCancels(tx, agentId, now, commandsMax)) {
     const cancelId = makeCancelId(now);
-    await tx.task.update({ where: { id: cancel.id }, data: { cancelId } });
-    commands.push(await writeCommand(tx, target, { id: cancelId, expiresAt: new Date(now.getTime() + batchStartMs), command: { kind: "cancel", taskId: cancel.id } }, now));
+    await tx.task.update({ where: { id }, data: { cancelId } });
+    chosen.push({ id: cancelId, expiresAt: new Date(now.getTime() + startMs), command: { kind: "cancel", taskId: id } });
   }
-  return commands;
+  return chosen;
+}
+
+async function chooseTasks(tx: Tx, caller: Caller, agentId: string, now: Date): Promise<CommandContent[]> {
+  await lockBatchesOfAgent(tx, agentId);
+  const due = await dueTasks(tx, agentId, now, commandsMax);
+  const room = await roomIn(tx, due.flatMap((task) => task.batchId ?? []));
+  const chosen: CommandContent[] = [];
+  let length = 0;
+  for (const task of due) {
+    if (!takeRoom(room, task)) continue;
+    const order = taskOrder.parse(task.order);
+    length += JSON.stringify(order).length;
+    if (length > ordersMax && chosen.length > 0) break;
+    const expiresAt = expiryOf(task, now);
+    await tx.task.update({ where: { id: task.id }, data: { state: "sent", sentAt: now, expiresAt } });
+    chosen.push({ id: task.id, expiresAt, command: { kind: "task", order } });
+  }
+  await publishAllLive(tx, caller.organisationId, chosen.map(({ id }) => ({ topic: "task", id })));
+  return chosen;
 }
 
 /** One place in the batch for a task that had none yet. */
@@ -65,5 +74,5 @@ function takeRoom(room: Map<string, number>, task: DueTask): boolean {
 
 function expiryOf(task: DueTask, now: Date): Date {
   if (task.batchId === null) return task.expiresAt;
-  return new Date(Math.max(task.expiresAt.getTime(), now.getTime() + batchStartMs));
+  return new Date(Math.max(task.expiresAt.getTime(), now.getTime() + startMs));
 }

@@ -1,6 +1,6 @@
 /** Which commands wait for an agent: tasks not given out, tasks whose answer seems lost, and cancellations. */
 import { randomBytes } from "node:crypto";
-import type { Tx } from "../../db.ts";
+import type { Db, Tx } from "../../db.ts";
 
 /**
  * A command that was given out and not heard of is given out once more: the answer that carried it was lost. An agent tells what it has taken before it asks again,
@@ -23,8 +23,8 @@ export async function dueTasks(tx: Tx, agentId: string, now: Date, max: number):
 }
 
 /** Cancellations that were never given out, or whose effect has not been heard of. */
-export async function dueCancels(tx: Tx, agentId: string, now: Date, max: number): Promise<DueCancel[]> {
-  const rows = await tx.task.findMany({ where: { agentId, state: { in: ["sent", "running"] }, cancelWantedAt: { not: null } }, orderBy: { cancelWantedAt: "asc" }, take: max, select: { id: true, cancelId: true } });
+export async function dueCancels(reader: Db | Tx, agentId: string, now: Date, max: number): Promise<DueCancel[]> {
+  const rows = await reader.task.findMany({ where: { agentId, state: { in: ["sent", "running"] }, cancelWantedAt: { not: null } }, orderBy: { cancelWantedAt: "asc" }, take: max, select: { id: true, cancelId: true } });
   return rows.filter((row) => row.cancelId === null || timeOf(row.cancelId) < now.getTime() - offerAgainAfterMs);
 }
 

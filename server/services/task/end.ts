@@ -18,7 +18,7 @@ export type TaskEnd = {
   data?: Prisma.TaskUpdateManyMutationInput;
   /** Only from these states; all open ones when left out. */
   from?: readonly TaskState[];
-  action: "task.end" | "task.cancel" | "task.expire" | "task.rejected";
+  action: "task.end" | "task.cancel" | "task.rejected";
   details?: Record<string, unknown>;
 };
 

@@ -2,14 +2,14 @@
 import { createHmac } from "node:crypto";
 import { CompactEncrypt, importJWK } from "jose";
 import { commandAlgorithms, type CommandClaims, commandClaims, commandType, type PublicJwk } from "../../../contract/command.ts";
-import type { Tx } from "../../db.ts";
+import type { Db } from "../../db.ts";
 import { signForOrganisation } from "../console-key/sign.ts";
 
 export type CommandTarget = { organisationId: string; agentId: string; encryptionKey: PublicJwk; token: string };
 export type CommandContent = { id: string; expiresAt: Date; command: CommandClaims["command"] };
 
 /** A compact JWE over a compact JWS of `commandClaims`. */
-export async function writeCommand(tx: Tx, target: CommandTarget, content: CommandContent, now: Date): Promise<string> {
+export async function writeCommand(db: Db, target: CommandTarget, content: CommandContent, now: Date): Promise<string> {
   const claims = commandClaims.parse({
     iss: target.organisationId,
     aud: target.agentId,
@@ -19,7 +19,7 @@ export async function writeCommand(tx: Tx, target: CommandTarget, content: Comma
     tok: commandProof(target.token, content.id),
     command: content.command,
   });
-  const signed = await signForOrganisation(tx, target.organisationId, { type: commandType, claims });
+  const signed = await signForOrganisation(db, target.organisationId, { type: commandType, claims });
   const header = { alg: commandAlgorithms.keyManagement, enc: commandAlgorithms.encryption, kid: target.encryptionKey.kid, cty: "JWT" };
   return new CompactEncrypt(new TextEncoder().encode(signed)).setProtectedHeader(header).encrypt(await importJWK(target.encryptionKey, header.alg));
 }
