@@ -92,4 +92,10 @@ describe("the agent site by server name", () => {
     expect(["site.internal", "SITE.internal."].map((name) => agentSiteOf(table, name))).toEqual(Array.from({ length: 2 }, () => ({ kind: "route", route: { server: expect.objectContaining({ isAgentSite: true }), host: "site.internal", port: 4726 } })));
     for (const name of ["app.internal", "site.internal.example", "192.0.2.10", "", "127.1"]) expect(agentSiteOf(table, name)).toBeUndefined();
   });
+
+  it("is what a client without a server name means, where the agent site is known by an address", () => {
+    expect(agentSiteOf(table, null)).toBeUndefined();
+    const byAddress = buildRouteTable([server(1, ["192.0.2.9"], [443]), server(2, ["site.internal", "192.0.2.10"], [4726], true)]);
+    expect(agentSiteOf(byAddress, null)).toMatchObject({ route: { host: "192.0.2.10", port: 4726 } });
+  });
 });

@@ -54,12 +54,27 @@ export function matchDirect(table: RouteTable, serverId: string, port: number, i
   return admit({ server, host, port }, isBundle);
 }
 
-/** The agent site, when `serverName` is one of its names: its first port. Undefined: no server with this name is the agent site. */
-export function agentSiteOf(table: RouteTable, serverName: string): Match | undefined {
-  const host = canonicalHost(serverName);
-  const server = host === undefined ? undefined : table.byHost.get(host)?.find(({ isAgentSite }) => isAgentSite);
+/**
+ * The agent site, when `serverName` is one of its names: its first port. Null (a client that dials an address sends no server name): the agent site that is known by an
+ * address; gateways always have names. Undefined: the agent site is not meant.
+ */
+export function agentSiteOf(table: RouteTable, serverName: string | null): Match | undefined {
+  const [host, server] = serverName === null ? siteByAddress(table) : siteByName(table, serverName);
   const port = server?.ports[0];
   return host === undefined || !server || port === undefined ? undefined : { kind: "route", route: { server, host, port } };
+}
+
+function siteByName(table: RouteTable, serverName: string): [string | undefined, SnapshotServer | undefined] {
+  const host = canonicalHost(serverName);
+  return [host, host === undefined ? undefined : table.byHost.get(host)?.find(({ isAgentSite }) => isAgentSite)];
+}
+
+function siteByAddress(table: RouteTable): [string | undefined, SnapshotServer | undefined] {
+  for (const server of table.byId.values()) {
+    const address = server.isAgentSite ? server.names.find((name) => isIpv4(name) || parseIpv6(name) !== undefined) : undefined;
+    if (address !== undefined) return [canonicalHost(address), server];
+  }
+  return [undefined, undefined];
 }
 
 function admit(route: Route, isBundle: boolean): Match {

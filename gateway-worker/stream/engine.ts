@@ -182,10 +182,10 @@ export class Engine {
     return connection;
   }
 
-  /** A name of the agent site that is none of the listener's own: there a relay's connection goes as it is (S4-21). */
+  /** A name of the agent site that is none of the listener's own, or none where it is known by an address: there a relay's connection goes as it is (S4-21). */
   agentSite(listener: StreamListener, serverName: string | null): Match | undefined {
     const { compiled } = this;
-    if (!compiled || serverName === null || listener.compiled.isNamed(serverName)) return undefined;
+    if (!compiled || (serverName !== null && listener.compiled.isNamed(serverName))) return undefined;
     return agentSiteOf(compiled.routes, serverName);
   }
 

@@ -190,7 +190,7 @@ export class StreamListener {
     firstHello(stream, (hello) => {
       if (connection.isOver) return;
       const isForUs = hello?.alpn.some((protocol) => protocol !== "http/1.1" && listenerProtocols.includes(protocol)) ?? false;
-      const site = isForUs ? undefined : this.#host.agentSite(this, hello?.serverName ?? null);
+      const site = isForUs || !hello ? undefined : this.#host.agentSite(this, hello.serverName);
       if (site) connection.toAgentSite(site);
       else this.#secure(connection, stream, this.#serverFor(hello?.alpn ?? []));
     });
