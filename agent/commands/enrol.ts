@@ -9,6 +9,7 @@ import { completeEnrolment, type EnrolmentSource, initialPolicy, prepareEnrolmen
 import { IdentityStore } from "../identity/store.ts";
 import { localSettings, relayUse, storeRelay } from "../local-settings.ts";
 import { AgentLog } from "../log.ts";
+import { authority } from "../path/connect.ts";
 import { PolicyStore } from "../policy-store.ts";
 
 const deadlineMs = 45_000;
@@ -21,9 +22,11 @@ export async function enrol(config: AgentConfig, options: EnrolOptions): Promise
   if ((options.bundle === undefined) === (options.tokenFile === undefined)) throw new TypeError("give either --bundle FILE or --token-file FILE");
   const source = options.bundle === undefined ? tokenSource(options.tokenFile ?? "-") : await bundleSource(options.bundle);
   makePrivateDir(config.stateDir);
-  storeRelay(config.stateDir, { relay: options.relay, validation: options.relayValidation });
   const store = new IdentityStore(config.stateDir);
   refuseOtherOrganisation(store, source);
+  // The console tells no relay later on: the bundle's becomes this computer's own.
+  const ofBundle = source.policy?.relay;
+  storeRelay(config.stateDir, { relay: options.relay ?? (ofBundle ? authority(ofBundle.host, ofBundle.port) : undefined), validation: options.relayValidation });
   const pending = prepareEnrolment(store, source);
   if (!options.isWaiting) return later("Stored. The running agent enrols as soon as it reaches the management server.");
   return finish(config, store, pending);

@@ -27,9 +27,9 @@ function canDrop(): boolean {
   }
 }
 
-/** Nothing to or from this port arrives any more; the returned function ends it. */
+/** Nothing to or from this port arrives any more; the returned function ends it. Dropped on arrival: a drop on departure is told to TCP, which then repeats every 0.5 s. */
 function lose(port: number): () => void {
-  nft([`add chain inet ${table} lost_${port} { type filter hook output priority 0; }`, ...["dport", "sport"].map((side) => `add rule inet ${table} lost_${port} tcp ${side} ${port} drop`)].join("\n"));
+  nft([`add chain inet ${table} lost_${port} { type filter hook input priority 0; }`, ...["dport", "sport"].map((side) => `add rule inet ${table} lost_${port} tcp ${side} ${port} drop`)].join("\n"));
   return () => nft(`delete chain inet ${table} lost_${port}`);
 }
 

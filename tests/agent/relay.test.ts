@@ -3,6 +3,9 @@ import { startWorld } from "./support/world.ts";
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
+import type { AgentStatus } from "../../agent/status.ts";
+import { prepareEnrolment } from "../../agent/identity/enrol.ts";
+import { IdentityStore } from "../../agent/identity/store.ts";
 import { reachRuleCreate } from "../../contract/reach-objects.ts";
 import { relaySettings } from "../../contract/relay.ts";
 import { relayCreate } from "../../contract/relay-objects.ts";
@@ -17,7 +20,7 @@ import { relayPackageOf } from "../../server/services/relay/package.ts";
 import { RelayProcess } from "../relay/support/relay-process.ts";
 import { askInside, echoed } from "../support/inside-client.ts";
 import { echoServer, freePort, until } from "../support/sockets.ts";
-import { downloadBundle, makeBundle } from "./support/bundle.ts";
+import { bundleSource, makeBundle } from "./support/bundle.ts";
 import { agentCommand, agentReaches, agentToken, type RunningAgent, startAgent, temporaryDir } from "./support/site.ts";
 
 // Behind a relay a name decides where a connection leads: the agent site needs one of its own.
@@ -48,8 +51,9 @@ async function registeredRelay(): Promise<RelayProcess> {
   return started.serving();
 }
 
-async function reachEcho(agentId: string): Promise<string> {
-  const { target, grant } = await openReachSession(operator, { agent: agentId, port: service.port });
+async function reachEcho({ agentId, channel }: AgentStatus): Promise<string> {
+  await until(async () => (await db().agentChannel.count({ where: { channelId: channel?.channelId ?? "", endedAt: null } })) === 1, "the console knows the channel", 15_000);
+  const { target, grant } = await openReachSession(operator, { agent: agentId ?? "", port: service.port });
   const { status, body, socket } = await askInside({ port: gateway.insidePort, caPem, target, authorization: `Bearer ${grant}` });
   expect(status, body).toBe(200);
   const back = await echoed(socket, "through everything");
@@ -69,9 +73,9 @@ describe("an agent whose only way is a relay", () => {
     const status = await works(agent);
     expect(status.relay).toEqual({ host: "127.0.0.1", port: relay.port, isValidated: true });
     const agentId = status.agentId ?? "";
-    await until(async () => (await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { inventoryAt: true } })).inventoryAt !== null, "the inventory is in the console");
-    await until(async () => JSON.stringify((await db().agentChannel.findFirst({ where: { agentId, endedAt: null } }))?.relayPath ?? null).includes("Cellar"), "the console sees the relay in the path", 5_000);
-    expect(await reachEcho(agentId)).toBe("through everything");
+    await until(async () => (await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { inventoryAt: true } })).inventoryAt !== null, "the inventory is in the console", 15_000);
+    await until(async () => JSON.stringify((await db().agentChannel.findFirst({ where: { agentId, endedAt: null } }))?.relayPath ?? null).includes("Cellar"), "the console sees the relay in the path", 15_000);
+    expect(await reachEcho(status)).toBe("through everything");
     await relay.kill();
     await agentReaches(agent, (now) => now.channel === null, "the channel is gone");
     await until(() => agent.log().includes("code=relay-unreachable"), "the agent names the relay");
@@ -81,16 +85,14 @@ describe("an agent whose only way is a relay", () => {
     expect(diagnosed.stdout).toContain("What a relay cannot solve");
     relay.restart();
     await relay.serving();
-    await works(agent);
-    expect(await reachEcho(agentId)).toBe("through everything");
+    expect(await reachEcho(await works(agent))).toBe("through everything");
     await agent.stop();
   });
 
   it("listens where it cannot even dial the relay: enrols from its bundle, works and is reached over the connection by which it was dialled [X4-01] [S4-15] [S4-39] [S4-40] [S4-41] [S4-42]", async () => {
     await world.lan.cut();
-    const file = await downloadBundle(world, await makeBundle(world, { groupIds: [policy.groupId] }), temporaryDir());
     const state = temporaryDir();
-    expect(await agentCommand("node", ["enrol", "--bundle", file, "--no-wait", "--state", state])).toMatchObject({ code: 3 });
+    prepareEnrolment(new IdentityStore(state), await bundleSource(world, await makeBundle(world, { groupIds: [policy.groupId] })));
     const agent = startAgent("node", state, { SALLYPORT_LISTEN: `127.0.0.1:${listenPort}` });
     await until(() => agent.log().includes("waits to be dialled"), "it listens");
     await db().relay.updateMany({ where: { organisationId: world.organisationId }, data: { listeningAgents: [{ host: "127.0.0.1", port: listenPort }] } });
@@ -98,7 +100,7 @@ describe("an agent whose only way is a relay", () => {
     const status = await works(agent);
     expect(status.path).toMatchObject({ kind: "gateway" });
     expect(status.channel).toMatchObject({ isListening: true });
-    expect(await reachEcho(status.agentId ?? "")).toBe("through everything");
+    expect(await reachEcho(status)).toBe("through everything");
     await agent.stop();
   });
 });
