@@ -238,9 +238,10 @@ export class Reach implements ReachDesk {
     }
     let last: Found | undefined;
     const deadline = performance.now() + elsewhereMs;
+    const identity = { ...this.#options.identity, caPem: this.#snapshot?.clientTrustAnchorsPem.join("\n") ?? this.#options.identity.caPem };
     for (const peer of peers.slice(0, peersTriedMax)) {
       if (performance.now() > deadline) break;
-      const result = await openThroughPeer(peer, this.#options.identity, { kind: "forward", agentId, head });
+      const result = await openThroughPeer(peer, identity, { kind: "forward", agentId, head });
       if (result.kind === "open") return { ...result, channelGatewayId: peer.gatewayId, whyCut: () => `the way through gateway ${peer.name} was lost: that gateway, or the agent's channel to it` };
       // Elsewhere it may have come back meanwhile; any other answer is the agent's or its gateway's own.
       if (result.code !== "reach-agent-away" && result.code !== "reach-peer" && result.code !== "gateway-draining") return result;

@@ -26,6 +26,8 @@ type Ledger = { over(session: Session): void };
 
 /** Moved bytes are reported this often, milliseconds. */
 const movedEveryMs = 10_000;
+/** All open ones are said this often, milliseconds: one that was ended in the console while nobody could be told of it is then ended here. */
+const allEveryMs = 60_000;
 /** A cut is explained after this, milliseconds: an engine tells of its channels on another way than the stream's. */
 const explainAfterMs = 250;
 
@@ -43,6 +45,7 @@ export class SessionLedger {
   readonly #sessions = new Set<Session>();
   readonly #timer: NodeJS.Timeout;
   #movedAt = performance.now();
+  #allAt = performance.now();
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -92,7 +95,9 @@ export class SessionLedger {
     for (const session of this.#sessions) if (session.facts.until <= now) session.end("its time was over");
     if (performance.now() - this.#movedAt < movedEveryMs) return;
     this.#movedAt = performance.now();
-    const moved = [...this.#sessions].filter((session) => session.facts.isReported && session.takeMoved());
+    const isAllDue = performance.now() - this.#allAt >= allEveryMs;
+    if (isAllDue) this.#allAt = performance.now();
+    const moved = [...this.#sessions].filter((session) => session.facts.isReported && !session.isOver && (session.takeMoved() || isAllDue));
     if (moved.length > 0) this.#options.onReports(moved.map((session) => session.report()));
   }
 

@@ -258,7 +258,7 @@ describe("the inside listener", () => {
     await taken.close();
   });
 
-  it("takes only so many connections of one source that ask for nothing, and names what it refused [T05]", async () => {
+  it("takes only so many connections of one source that ask for nothing, names what it refused, and is gone when the gateway shall have none [T05]", async () => {
     const idle = await Promise.all(Array.from({ length: 262 }, async () => await new Promise<net.Socket>((resolve) => {
       const socket = net.connect({ host: "127.0.0.1", port: gateway.insidePort }, () => resolve(socket));
       socket.on("error", () => {}).resume();
@@ -268,5 +268,9 @@ describe("the inside listener", () => {
     await refused("source-limit");
     const metrics = await (await fetch(`${await gateway.worker.admin()}/metrics`)).text();
     expect(metrics.split("\n").filter((line) => /^sallyport_gateway_(channels|reach_refused_total\{code="source-limit"\}) [1-9]/.test(line))).toHaveLength(2);
+    await bench.control.db.gateway.update({ where: { id: gateway.id }, data: { insideAddress: null } });
+    await bench.control.bump(gateway.id);
+    await gateway.worker.until((view) => view.reach.listener === null, "the listener is gone");
+    await expect(bench.ask(gateway, { target: `${agent.id}.agents:22` })).rejects.toThrow(/ECONNREFUSED/);
   });
 });

@@ -165,7 +165,7 @@ export class Worker {
   /** Base address of its admin port, once it is there. */
   async admin(): Promise<string> {
     const file = path.join(this.stateDir, "run.json");
-    await until(() => fs.existsSync(file) || this.process.exitCode !== null, `the worker writes run.json\n${this.output}`, 15_000);
+    await until(() => fs.existsSync(file) || this.process.exitCode !== null, `the worker writes run.json\n${this.output}`, 40_000);
     const { port } = JSON.parse(fs.readFileSync(file, "utf8")) as { port: number };
     return `http://127.0.0.1:${port}`;
   }
