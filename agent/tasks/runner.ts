@@ -205,10 +205,13 @@ export class TaskRunner {
     const current: Current = { id, stop: new AbortController(), why: null };
     this.#current = current;
     this.#journal.start(id);
-    this.#work.log.info("a task begins", { task: id, kind: claims.command.order.kind });
+    // The log travels in the inner TLS alone; what a command says and what came of it are for the console only.
+    this.#work.log.info("a task begins", { task: id });
+    this.#work.log.debug("the task's order", { task: id, kind: claims.command.order.kind });
     const outcome = await this.#attempt(claims, current);
     this.#current = undefined;
-    this.#work.log.info("a task ended", { task: id, state: outcome.state, detail: outcome.message });
+    this.#work.log.info("a task ended", { task: id });
+    this.#work.log.debug("the task's outcome", { task: id, state: outcome.state, detail: outcome.message });
     if (outcome.state === "restarting") return this.#restart(id, outcome);
     this.#end(id, outcome);
     if (claims.command.order.kind === "restart" && outcome.state === "done") await this.#restart(id, null);
@@ -235,7 +238,7 @@ export class TaskRunner {
     } catch (error) {
       if (current.why === "cancelled") return { state: "cancelled", message: "Cancelled." };
       if (current.why === "stopped") return { state: "failed", message: "The agent was stopped while the task ran." };
-      if (!(error instanceof TaskFailed)) this.#work.log.warn("a task failed", { task: current.id, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      if (!(error instanceof TaskFailed)) this.#work.log.debug("a task failed unexpectedly", { task: current.id, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
       return { state: "failed", message: messageOf(error) };
     }
   }

@@ -77,6 +77,8 @@ if [ -d "$prefix" ]; then
   mv -- "$prefix" "$prefix.old.$$"
 fi
 mv -- "$fresh" "$prefix"
+# A program that the agent fetched itself would win over the one just installed.
+rm -rf -- "$state/program"
 rm -rf -- "$prefix.old.$$"
 trap - EXIT
 

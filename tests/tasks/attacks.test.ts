@@ -44,7 +44,7 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
   /** It fetches after each report, and it reports at its start: `meanwhile` is what it finds. */
   async function restart(meanwhile: () => Promise<string> = async () => ""): Promise<string> {
     await agent.stop();
-    await until(() => site.busy === 0, "what it asked last is answered");
+    await until(() => site.busy === 0, "what it asked last is answered", 20_000);
     const made = await meanwhile();
     agent = startAgent(runtime, agent.stateDir);
     return made;
@@ -91,7 +91,7 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
       ["command-denied", await sealed(key, await signed(site.organisationId, claimsFor(forger, { command: { kind: "task", order: { kind: "run-script", script: "true", user: "agent", timeoutSeconds: 61, outputMaxBytes: 1_000 } } })))],
     ];
     await restart(async () => String(site.injected.push(attacks.map(([, command]) => command))));
-    await until(() => agent.log().split("a command was refused").length > attacks.length, "all are refused", 15_000);
+    await until(() => agent.log().split("a command was refused").length > attacks.length, "all are refused", 60_000);
     const codes = [...agent.log().matchAll(/a command was refused code=([a-z-]+)/g)].map((match) => match[1]);
     expect(codes).toEqual(attacks.map(([code]) => code));
     expect(agent.log()).not.toContain("a task begins");
@@ -100,7 +100,7 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
     await until(async () => {
       const audited = await db().auditEvent.findMany({ where: { action: "task.rejected", targetId: agentId } });
       return [...new Set(attacks.map(([code]) => code))].every((code) => audited.some((event) => JSON.stringify(event.changes).includes(`"${code}"`)));
-    }, "every code is in the audit");
+    }, "every code is in the audit", 20_000);
   });
 
   it("leaves whoever carries them nothing to read: no command, no result, no key [S4-35] [S4-43] [T21]", async () => {
@@ -133,7 +133,7 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
       site.injected.push([first ?? "", first ?? ""]);
       return id;
     });
-    await until(() => rejections().filter((rejection) => rejection.commandId === id).length >= 2, "the repetitions are refused", 15_000);
+    await until(() => rejections().filter((rejection) => rejection.commandId === id).length >= 2, "the repetitions are refused", 60_000);
     expect(new Set(rejections().filter((rejection) => rejection.commandId === id).map(({ code }) => code))).toEqual(new Set(["command-replayed"]));
     expect(fs.readFileSync(marker, "utf8")).toBe("once\n");
     expect(await taskReaches(operator(site), id, ["done"])).toMatchObject({ state: "done", rejection: null });
@@ -147,7 +147,7 @@ describe.each(runtimeNames)("an agent on %s", (runtime) => {
       site.injected.push(...Array.from({ length: 20 }, (_, round) => Array.from({ length: 50 }, (__, index) => (index % 2 === 0 ? `${round}.${index}.garbage.x.y` : "eyJ".repeat(index)))));
       return order(operator(site), agentId, { kind: "refresh-policy" });
     });
-    await until(() => site.injected.length === 0, "all garbage was handed over", 20_000);
+    await until(() => site.injected.length === 0, "all garbage was handed over", 60_000);
     expect(await taskReaches(operator(site), id, ["done", "failed", "rejected"])).toMatchObject({ state: "done" });
     expect((await db().auditEvent.count()) - audited).toBeLessThan(60);
   });

@@ -22,7 +22,7 @@ export async function order(caller: Caller, agentId: string, wanted: TaskOrder, 
 }
 
 /** Waits until the task is in one of these states. */
-export async function taskReaches(caller: Caller, id: string, states: readonly TaskState[], timeoutMs = 20_000): Promise<TaskDetail> {
+export async function taskReaches(caller: Caller, id: string, states: readonly TaskState[], timeoutMs = 60_000): Promise<TaskDetail> {
   let task = await getTask(caller, { id });
   await until(async () => {
     task = await getTask(caller, { id });
@@ -35,7 +35,7 @@ export async function taskReaches(caller: Caller, id: string, states: readonly T
 
 /** Agents report every half minute; tests are not that patient. */
 export async function hasKeys(agentId: string): Promise<void> {
-  await until(async () => (await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { sealedToken: true } })).sealedToken !== null, "the agent delivered its keys", 15_000);
+  await until(async () => (await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { sealedToken: true } })).sealedToken !== null, "the agent delivered its keys", 60_000);
 }
 
 export async function newGroup(organisationId: string): Promise<string> {
