@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
+import type { AgentState } from "@/contract/states.ts";
 import { routes } from "@/app/_nav/routes.ts";
 import { type Outputs, useTRPC } from "@/app/_trpc/client.tsx";
 import { Button, LinkButton } from "@/app/_ui/button.tsx";
@@ -34,11 +35,14 @@ export function AgentReach({ agent }: { agent: Agent }) {
   return (
     <>
       <Channel agent={agent} reach={reach.data} />
-      <Connect agent={agent} reach={reach.data} />
+      {closedBecause[agent.state] === undefined ? <Connect agent={agent} reach={reach.data} /> : <Section title="Connect"><p className="text-[13px] text-ink-2">{closedBecause[agent.state]}</p></Section>}
       <OpenSessions agent={agent} sessions={reach.data.openSessions} />
     </>
   );
 }
+
+/** Why nobody reaches an agent whatever the rules say. */
+const closedBecause: Partial<Record<AgentState, string>> = { revoked: "Nobody reaches it: it is revoked.", unapproved: "Nobody reaches it before it is approved.", pending: "Nobody reaches it before it has enrolled." };
 
 const channelTone = { open: "ok", closed: "fault", none: "idle" } as const satisfies Record<Reach["channel"]["state"], Tone>;
 
@@ -48,13 +52,13 @@ function Channel({ agent, reach: { channel } }: { agent: Agent; reach: Reach }) 
   const sentence = {
     open: `Open${channel.gateway ? ` at ${channel.gateway.name}` : ""} for ${since}.`,
     closed: `Closed${channel.endReason ? `: ${channel.endReason}` : ""}.`,
-    none: agent.isCloudEnabled ? "It has never held a channel." : "It holds none: no enabled policy lets it in from outside.",
+    none: agent.state === "revoked" ? "It holds none: it is revoked." : agent.isCloudEnabled ? "It has never held a channel." : "It holds none: no enabled policy lets it in from outside.",
   }[channel.state];
   return (
     <Section title="Channel" hint="The one connection that this agent holds outwards; everything that reaches it comes through it.">
       <div className="flex flex-col gap-3">
         <p className="flex flex-wrap items-baseline gap-x-3 text-[14px]">
-          <State tone={channelTone[channel.state]}>{sentence}</State>
+          <State tone={channelTone[channel.state]}><span className="whitespace-normal">{sentence}</span></State>
           {channel.others > 0 && <span className="text-[13px] text-ink-2">{counted(channel.others, "other gateway holds", "other gateways hold")} one too.</span>}
         </p>
         {channel.state !== "none" && (

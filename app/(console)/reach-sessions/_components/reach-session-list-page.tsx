@@ -51,7 +51,6 @@ export function ReachSessionListPage() {
           { key: "at", title: "When", sort: "createdAt", cell: (session) => <Time at={session.openedAt ?? session.createdAt} /> },
           { key: "bytes", title: "Up, down", sort: "bytes", isNumber: true, cell: (session) => <span className="whitespace-nowrap">{bytes(session.bytesUp)}, {bytes(session.bytesDown)}</span> },
           { key: "end", title: "Why it ended", cell: (session) => session.endReason ?? <span className="text-ink-3">{session.endedAt === null ? "has not" : "not said"}</span> },
-          { key: "gateway", title: "Through", isWideOnly: true, cell: (session) => session.gateway?.name ?? "" },
         ]}
         rowActions={(session) => (session.state === "open" || session.state === "granted" ? <EndSession session={session} /> : null)}
         empty={{ title: "No sessions", why: "When somebody reaches a service on an agent, it appears here, and in the audit with its end.", action: <LinkButton href={routes.reachRules.list}>See reach rules</LinkButton>, docs: docs.reach }}

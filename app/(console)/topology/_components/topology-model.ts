@@ -145,16 +145,17 @@ function branchesOf(view: TopologyView, keys: Keys, homeOf: (relay: Relay) => st
   return [...roots.map((unit): Branch => ({ unit, site: null, children: [...relaysAt(unit.key), ...agentsAt(unit.key)] })), ...relaysAt(undefined), ...(nowhere ? [{ unit: nowhere, children: [], site: null }] : [])];
 }
 
-/** Sites with their servers; what is too much goes into one place for the rest. A server of several sites stands in the first of them. */
+/** Sites with their servers; what is too much goes into one place for the rest. A server of several sites stands in its first intranet. */
 function placesOf(view: TopologyView): Place[] {
   const homes = new Map<string | null, Server[]>();
-  const known = new Set(view.sites.map((site) => site.id));
+  const kinds = new Map(view.sites.map((site) => [site.id, site.kind]));
   for (const server of view.servers) {
-    const home = server.siteIds.find((id) => known.has(id)) ?? null;
+    const home = server.siteIds.find((id) => kinds.get(id) === "intranet") ?? server.siteIds.find((id) => kinds.has(id)) ?? null;
     homes.set(home, [...(homes.get(home) ?? []), server]);
   }
   const sites = view.sites.filter((site) => homes.has(site.id) || site.kind === "intranet").toSorted((a, b) => rank(homes.get(b.id)) - rank(homes.get(a.id)));
-  const shown = sites.length > singlesMax.site ? sites.slice(0, singlesMax.site - 1) : sites;
+  const filled = sites.filter((site) => homes.has(site.id)).length;
+  const shown = sites.length > singlesMax.site ? sites.slice(0, Math.min(filled, singlesMax.site - 1)) : sites;
   const rest = sites.slice(shown.length);
   const restServers = rest.flatMap((site) => homes.get(site.id) ?? []);
   const lan = agentsUnit("agents:lan", view.agents.filter((entry) => entry.gatewayId === null && entry.relayId === null), ["online", "late"], "on the LAN");
