@@ -80,7 +80,7 @@ describe.skipIf(why !== undefined).concurrent("a channel", () => {
     restore();
     expect(await back).toBe("sent into the dark");
     // Whatever was waiting for an answer has had it by now, or the channel would be gone.
-    await new Promise((resolve) => setTimeout(resolve, 3_200));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(keeper.facts?.channelId).toBe(channelId);
     expect(gateway.channels).toHaveLength(1);
   }, 30_000);
