@@ -184,6 +184,13 @@ describe("an approval", () => {
 });
 
 describe("a session", () => {
+  it("is not granted while the agent is away: nothing is on record that did not happen", async () => {
+    const agent = await agentIn();
+    await rule([agent.group]);
+    await expectRefusal((await person("operator")).api.reachSession.open({ agent: agent.id, port: 22 }), "agent-away");
+    expect([await db().reachSession.count({ where: { agentId: agent.id } }), await audits("reach.granted", agent.id)]).toEqual([0, []]);
+  });
+
   it("is reported by the gateway that was asked, and its end is audited once, with bytes and reason", async () => {
     const agent = await agentIn();
     await rule([agent.group]);

@@ -25,7 +25,7 @@ export type GrantAnswer =
   | { kind: "granted"; sessionId: string; agent: { id: string; name: string }; grant: string; until: Date }
   | { kind: "refused"; code: ReachRefusalCode; detail: string };
 /** `caller.actor` is who reaches; `gatewayId` is the gateway that asks for them. */
-export type GrantQuestion = { actor: ReachActor; name: string; port: number; gatewayId: string | null };
+export type GrantQuestion = { actor: ReachActor; name: string; port: number; gatewayId: string | null; /** Runs once the answer is yes and nothing is written yet; what it throws is the answer then. */ demandUsable?: (agent: { id: string; name: string }) => Promise<void> };
 
 export async function grantReach(caller: Caller, question: GrantQuestion, now: Date = new Date()): Promise<GrantAnswer> {
   const { organisationId } = caller;
@@ -40,6 +40,7 @@ export async function grantReach(caller: Caller, question: GrantQuestion, now: D
     return refuse(caller, question, { code: "reach-approval", detail: `Rule "${decision.rule.name}" asks for an approval before ${actor.name} may reach ${decision.service.name} of ${agent.hostname}, and there is none that is still valid.`, agent });
   }
   const { rule, service, until } = decision;
+  await question.demandUsable?.({ id: agent.id, name: agent.hostname });
   const sessionId = randomUUID();
   const seconds = Math.floor(now.getTime() / 1000);
   const claims: GrantClaims = {

@@ -5,7 +5,7 @@ import { agentNameSuffix } from "../../../contract/reach.ts";
 import { ConsoleError } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { trustAnchors } from "../certificate/authority.ts";
-import { liveChannels } from "../channel/locate.ts";
+import { type LiveChannel, liveChannels } from "../channel/locate.ts";
 import { gatewayStateColumns, gatewayStateOf } from "../gateway/state.ts";
 import { iso } from "../object/list.ts";
 import { reachActorOf } from "./actor.ts";
@@ -16,11 +16,14 @@ type Reply = z.infer<typeof reachOpenReply>;
 /** Throws `agent-name-unclear`, `reach-not-allowed`, `reach-approval-needed`, `inside-listener-missing` or `agent-away`. */
 export async function openReachSession(caller: Caller, input: z.infer<typeof reachOpen>): Promise<Reply> {
   const inside = await insideGateways(caller);
-  const answer = await grantReach(caller, { actor: reachActorOf(caller), name: input.agent, port: input.port, gatewayId: null });
+  let channels: LiveChannel[] = [];
+  const demandUsable = async (agent: { id: string; name: string }) => {
+    if (inside.length === 0) throw new ConsoleError("inside-listener-missing", "No gateway with an inside listener is connected; give a gateway one on its page, and have it reachable from here.");
+    channels = await liveChannels(caller.db, caller.organisationId, agent.id);
+    if (channels.length === 0) throw new ConsoleError("agent-away", `${agent.name} has no channel to any gateway now; its page says when it was last seen and what its last attempts met.`);
+  };
+  const answer = await grantReach(caller, { actor: reachActorOf(caller), name: input.agent, port: input.port, gatewayId: null, demandUsable });
   if (answer.kind === "refused") throw refusalError(answer);
-  if (inside.length === 0) throw new ConsoleError("inside-listener-missing", "No gateway with an inside listener is connected; give a gateway one on its page, and have it reachable from here.");
-  const channels = await liveChannels(caller.db, caller.organisationId, answer.agent.id);
-  if (channels.length === 0) throw new ConsoleError("agent-away", `${answer.agent.name} has no channel to any gateway now; its page says when it was last seen and what its last attempts met.`);
   const holders = new Set(channels.map((channel) => channel.gatewayId));
   const gateways = inside.map((gateway) => ({ ...gateway, holdsChannel: holders.has(gateway.gatewayId) })).sort((a, b) => Number(b.holdsChannel) - Number(a.holdsChannel));
   const { caPem } = await trustAnchors(caller.db, caller.organisationId);
