@@ -68,8 +68,6 @@ function relayCuts(relay: RelayFact): View["cuts"] {
   };
   if (relay.behindRelayId !== null) return relay.state === "connected" ? [] : [{ from, to: { kind: "relay", id: relay.behindRelayId }, reason: why(null) }];
   const holding = new Set(relay.sessions.filter((session) => session.state === "connected").map((session) => session.gateway.id));
-  // One gateway is enough for a relay that dials its upstreams in order; where gateways dial, each is to hold one.
-  if (relay.direction === "relay-dials" && holding.size > 0) return [];
   return relay.gateways.filter((gateway) => !holding.has(gateway.id)).map((gateway) => ({ from, to: { kind: "gateway", id: gateway.id }, reason: why(gateway.id) }));
 }
 
