@@ -17,18 +17,20 @@ import { recorder } from "./support/recorder.ts";
 import { register, servingRelay, settingsFor, snapshotRelayOf } from "./support/registered.ts";
 import { RelayProcess } from "./support/relay-process.ts";
 
-async function run(file: string, args: string[], input = ""): Promise<{ code: number | null; text: string }> {
+async function run(file: string, args: string[], input = ""): Promise<{ code: number | null; stdout: string; stderr: string; text: string }> {
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] });
   const said = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) child[name].setEncoding("utf8").on("data", (chunk: string) => (said[name] += chunk));
   child.stdin.on("error", () => {});
   child.stdin.end(input);
-  return await new Promise((resolve) => child.once("close", (code) => resolve({ code, text: said.stdout + said.stderr })));
+  return await new Promise((resolve) => child.once("close", (code) => resolve({ code, ...said, text: said.stdout + said.stderr })));
 }
 
 const hasHaproxy = spawnSync("haproxy", ["-v"]).status === 0;
 
 describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
+  /** What is the relay's own doing needs one kind of gateway. */
+  const once = it.skipIf(runtime !== "bun");
   let bench: GatewayBench;
   let server: CountingServer;
   let site: https.Server;
@@ -71,9 +73,13 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
 
   it("gives openssl and curl the answers that gateway and agent site give [S4-21] [S4-22] [S4-26]", async () => {
     const { relay } = await served();
-    const s_client = async (port: number, ...args: string[]) => stable((await run("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "localhost", "-cert", path.join(folder, "agent.pem"), "-key", path.join(folder, "agent.pem"), "-showcerts", ...args])).text);
+    const s_client = async (port: number, ...args: string[]) => stable(await run("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "localhost", "-cert", path.join(folder, "agent.pem"), "-key", path.join(folder, "agent.pem"), "-showcerts", ...args]));
     for (const args of [[], ["-tls1_2"], ["-tls1_1"], ["-alpn", "http/1.1"], ["-alpn", channelAlpn], ["-cipher", "AES128-SHA", "-tls1_2"], ["-groups", "P-521"]]) {
-      expect(await s_client(relay.port, ...args), args.join(" ")).toBe(await s_client(bench.listener.port, ...args));
+      const [through, straight] = [await s_client(relay.port, ...args), await s_client(bench.listener.port, ...args)];
+      // Node destroys what a failed handshake ran over, and in a relay's session the cut overtakes the alert: refused either way, and no other difference.
+      const isCut = runtime === "node" && through.includes("write:errno=104") && straight.includes("alert");
+      const seen = (text: string) => (isCut ? text.replace(/\n(write:errno|:error:).*$/, "") : text);
+      expect(seen(through), args.join(" ")).toBe(seen(straight));
     }
     // The proxy's own answers, a tunnel and a refused target, as curl prints them.
     const proxied = async (port: number, target: string) => {
@@ -110,7 +116,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     tunnel.socket.destroy();
   }, 20_000);
 
-  it("carries nothing before it is registered and confirmed, and nothing more once it is not [X4-04] [S4-34]", async () => {
+  once("carries nothing before it is registered and confirmed, and nothing more once it is not [X4-04] [S4-34]", async () => {
     const relay = kept(await RelayProcess.start(settingsFor(bench)));
     await relay.logged(/No relay with this id is registered/);
     await expect(bench.tls(agent, { port: relay.port })).rejects.toThrow();
@@ -128,7 +134,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     await over(tunnel.socket);
   }, 30_000);
 
-  it("does not let a stolen relay id serve with another key, nor disturb the relay it belongs to [T21]", async () => {
+  once("does not let a stolen relay id serve with another key, nor disturb the relay it belongs to [T21]", async () => {
     const { relay } = await served();
     const tunnel = await bench.connect(agent, `app.internal:${server.port}`, { port: relay.port });
     const thief = kept(await RelayProcess.start({ ...relay.settings, listen: { address: "127.0.0.1", port: await freePort() } }));
@@ -138,7 +144,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     tunnel.socket.destroy();
   }, 20_000);
 
-  it("stands behind another relay, and the path says so from the gateway outwards [S4-35]", async () => {
+  once("stands behind another relay, and the path says so from the gateway outwards [S4-35]", async () => {
     const near = await served({ name: "Near" });
     const far = await served({ name: "Far", upstreamPort: near.relay.port });
     const tunnel = await bench.connect(agent, `app.internal:${server.port}`, { port: far.relay.port });
@@ -155,7 +161,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     await until(async () => (await bench.connect(agent, `app.internal:${server.port}`, { port: far.relay.port }).then((again) => again.socket.destroy() && again.status, () => 0)) === 200, "a tunnel through both again", 15_000);
   }, 40_000);
 
-  it("loses nothing by kill -9 but the connections that ran, which come again [S4-23] [S4-30] [X4-09]", async () => {
+  once("loses nothing by kill -9 but the connections that ran, which come again [S4-23] [S4-30] [X4-09]", async () => {
     const { relay } = await served();
     const tunnels = await Promise.all(Array.from({ length: 20 }, async () => await bench.connect(agent, `app.internal:${server.port}`, { port: relay.port })));
     const ends = tunnels.map(async ({ socket }) => await over(socket));
@@ -169,7 +175,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     for (const { socket } of again) socket.destroy();
   }, 30_000);
 
-  it.skipIf(!hasHaproxy)("is one relay on two nodes behind HAProxy: one dies, and the other takes what comes [X4-02] [S4-29]", async () => {
+  it.skipIf(!hasHaproxy || runtime !== "bun")("is one relay on two nodes behind HAProxy: one dies, and the other takes what comes [X4-02] [S4-29]", async () => {
     const one = await served();
     const { settings } = one.relay;
     const second = path.join(folder, "second");
@@ -196,7 +202,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     }
   }, 30_000);
 
-  it("notices bytes that a relay changed, at both ends [S4-35]", async () => {
+  once("notices bytes that a relay changed, at both ends [S4-35]", async () => {
     const { relay } = await served();
     const tap = kept(await recorder({ host: "127.0.0.1", port: relay.port }));
     const from = bench.refusals.length;
@@ -211,7 +217,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     expect((await bench.refusal("tls-handshake-failed", from)).detail).toMatch(/handshake failed/);
   }, 20_000);
 
-  it("shows nobody in between a target, a byte or a certificate of the agent's traffic [S4-35]", async () => {
+  once("shows nobody in between a target, a byte or a certificate of the agent's traffic [S4-35]", async () => {
     const behind = kept(await recorder({ host: "127.0.0.1", port: bench.listener.port }));
     const { relay } = await served({ upstreamPort: behind.port });
     const before = kept(await recorder({ host: "127.0.0.1", port: relay.port }));
@@ -275,13 +281,12 @@ async function over(socket: net.Socket): Promise<void> {
   socket.destroy();
 }
 
-/** What differs from connection to connection is left out: keys, tickets, times, random numbers. */
-function stable(text: string): string {
-  return text
-    .split("\n")
-    .filter((line) => !/Session-ID|Master-Key|Resumption PSK|Start Time|TLS session ticket|^ {4}[0-9a-f]{4} - |read \d+ bytes|Timeout|connect|Max Early|:error:|^[0-9A-F]{12,}:/i.test(line))
-    .concat(text.match(/:error:[0-9A-F]+:[^:]+:[^:]*:[^:]*/g) ?? [])
-    .join("\n");
+/** What differs from connection to connection is left out: keys, tickets (and whether they came before openssl had read its input), times, random numbers. */
+function stable({ stdout, stderr }: { stdout: string; stderr: string }): string {
+  const [handshake = ""] = stdout.split("Post-Handshake");
+  const said = handshake.split("\n").filter((line) => !/Session-ID|Master-Key|Resumption PSK|Start Time|TLS session ticket|^ {4}[0-9a-f]{4} - |read \d+ bytes|read R BLOCK|Timeout|connect|Max Early/i.test(line));
+  const errors = stderr.match(/:error:[0-9A-F]+:[^:]+:[^:]*:[^:\n]*|^write:errno.*|^verify .*|^depth.*/gm) ?? [];
+  return [said.join("\n").replace(/[-\s]+$/, ""), ...errors].join("\n");
 }
 
 function flipLastByte(chunk: Buffer): Buffer {
