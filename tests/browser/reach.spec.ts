@@ -68,8 +68,12 @@ test("a reach rule says what it opens to whom, and disabling it shows who is cut
 test("a task over groups says how many at once and when it halts, and names what is missing", async ({ page }) => {
   await page.goto(`${consoleUrl()}/tasks/new`);
   await settled(page);
-  await page.getByLabel("Task", { exact: true }).selectOption("run-script");
-  await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Run script");
+  // The list of kinds can be used before the page's script has come; then the name does not follow.
+  await expect(async () => {
+    await page.getByLabel("Task", { exact: true }).selectOption("diagnose");
+    await page.getByLabel("Task", { exact: true }).selectOption("run-script");
+    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Run script", { timeout: 1_000 });
+  }).toPass();
   await page.getByLabel("Run as").fill("Root");
   await page.getByRole("button", { name: "Run task" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "This was not saved" })).toBeFocused();
