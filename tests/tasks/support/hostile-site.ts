@@ -16,7 +16,7 @@ import { systemCaller } from "../../../server/services/caller.ts";
 import { bootstrap } from "../../../server/services/organisation/bootstrap.ts";
 import type { TestSite } from "../../agent/support/site.ts";
 import { temporaryDir } from "../../agent/support/process.ts";
-import { freePort } from "../../support/sockets.ts";
+import { freePort, until } from "../../support/sockets.ts";
 
 type Seen = { route: string; request: string; answer: string };
 export type HostileSite = Omit<TestSite, "site"> & {
@@ -47,6 +47,7 @@ export async function startHostileSite(): Promise<HostileSite> {
   afterAll(async () => {
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
+    await until(() => site.busy === 0, "nothing is under way any more", 20_000);
     await ledger.flush();
     await db().$disconnect();
   });
@@ -63,7 +64,7 @@ async function pass(site: HostileSite, context: SiteContext, request: IncomingMe
   await answerRequest(context, copy, inner);
   const route = `${method} ${url}`;
   const answer = change(site, route, inner.text);
-  site.seen.push({ route, request: body.toString("utf8"), answer });
+  site.seen.push({ route, request: body.toString("utf8"), answer: inner.text }); // as it came: what he puts in himself he knows
   response.writeHead(inner.statusCode, { ...inner.getHeaders(), ...inner.head, ...(answer === "" ? {} : { "content-length": Buffer.byteLength(answer) }) });
   response.end(answer);
 }
