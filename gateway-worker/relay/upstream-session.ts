@@ -94,14 +94,15 @@ export class UpstreamSession {
 
   /**
    * Opens a stream for one connection of an agent and sends what the agent has sent so far. Resolves to the stream, paused; rejects with RelayError
-   * `upstream-refused` when the upstream does not take it, with another error when the session broke: then another session may be tried.
+   * `upstream-refused` when the upstream does not take it, with another error when the session broke or is full for a moment: then it may be tried again.
    */
   async carry(head: RelayAgent, first: Buffer, timeoutMs: number): Promise<YamuxStream> {
     const stream = this.#yamux.open();
     stream.on("error", () => stream.destroy());
     const answer = await this.#ask(stream, head, timeoutMs, first).catch((error: unknown) => {
       stream.destroy();
-      throw error;
+      // The session goes on and this stream does not: to offer the same bytes again would meet the same.
+      throw this.#state === "serving" ? new RelayError("upstream-refused", `${this.place.label} ended the connection: ${explain(error)}.`, error) : error;
     });
     if (answer.kind === "accepted") return stream;
     stream.destroy();

@@ -208,6 +208,17 @@ describe.concurrent("towards its upstreams", () => {
     expect(relay.output.match(/"level":"warn".*relay-not-confirmed/g)).toHaveLength(1);
   }, 20_000);
 
+  it("offers a connection that the upstream cuts to nobody a second time [T38]", async () => {
+    const upstream = await upstreamOf({ agent: () => "cut" });
+    const relay = await relayOf({ upstreams: pinned(upstream) });
+    await relay.serving();
+    const startedMs = performance.now();
+    await expect(agentAt(relay)).rejects.toThrow();
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    await relay.logged(/ended the connection/);
+    expect(upstream.agents).toHaveLength(1);
+  }, 20_000);
+
   it("lets what runs finish when it is stopped, and takes nothing new [X4-09]", async () => {
     const upstream = await upstreamOf();
     const relay = await relayOf({ upstreams: pinned(upstream), drainTimeoutMs: 10_000 });

@@ -12,7 +12,7 @@ export type SeenSession = { yamux: YamuxSession; fingerprint: string; hello: Ext
 export type UpstreamBehaviour = {
   /** Answer to a hello; default: accepted. */
   hello?: () => unknown;
-  /** Answer to an agent's connection; undefined: none ever comes. */
+  /** Answer to an agent's connection; undefined: none ever comes; "cut": it is reset without one. */
   agent?: () => unknown;
 };
 
@@ -68,6 +68,7 @@ export class SmallUpstream {
     if (head.kind === "hello") seen.hello = head;
     else this.agents.push(head);
     if (answer === undefined) return;
+    if (answer === "cut") return void stream.destroy();
     stream.write(writeStreamHead(answer));
     if (head.kind === "agent") this.#inner.emit("connection", stream);
   }
