@@ -3,7 +3,7 @@
  * Every step that decides is in the journal before it is acted upon.
  */
 import { z } from "zod";
-import { type CommandClaims, commandsMax } from "../../contract/command.ts";
+import { type CommandClaims, commandsMax, type TaskResult } from "../../contract/command.ts";
 import { CommandKeyStore } from "../command-keys.ts";
 import { asAgentError } from "../errors.ts";
 import type { AgentWork } from "../work.ts";
@@ -172,7 +172,7 @@ export class TaskRunner {
       this.#journal.told(claims.jti);
       throw new CommandRefused("command-denied", problem, claims.jti);
     }
-    const feed = new TaskFeed(claims.jti, (result) => this.#outbox.add(result));
+    const feed = new TaskFeed(claims.jti, (result) => this.#tell(result));
     this.#feeds.set(claims.jti, feed);
     feed.progress(null, this.#current ? "Waits for the task before it." : "Taken.");
     feed.flush();
@@ -224,14 +224,10 @@ export class TaskRunner {
       work: this.#work,
       signal: current.stop.signal,
       progress: (percent, message) => feed?.progress(percent, message),
-      output: (text) => {
-        feed?.output(text);
-        this.#sendSoon();
-      },
+      output: (text) => feed?.output(text),
       room: () => this.#outbox.room(),
     };
     context.progress(null, "Runs.");
-    this.#sendSoon();
     try {
       const end = await carryOut(claims.command.order, context);
       return current.why === "cancelled" && end.state !== "done" ? { ...end, state: "cancelled", message: "Cancelled." } : end;
@@ -244,9 +240,13 @@ export class TaskRunner {
   }
 
   #end(id: string, end: Omit<TaskEnd, "state"> & { state: TaskEnd["state"] | "cancelled" }): void {
-    const feed = this.#feeds.get(id) ?? new TaskFeed(id, (result) => this.#outbox.add(result));
+    const feed = this.#feeds.get(id) ?? new TaskFeed(id, (result) => this.#tell(result));
     this.#feeds.delete(id);
     this.#journal.end(id, feed.end(end));
+  }
+
+  #tell(result: TaskResult): void {
+    this.#outbox.add(result);
     this.#sendSoon();
   }
 
