@@ -20,6 +20,7 @@ export async function collectInventory(): Promise<Inventory> {
     cpuCount: processors.length,
     memoryBytes: os.totalmem(),
     uptimeSeconds: os.uptime(),
+    cloudInstanceId: platform.cloudInstanceId(),
     addresses: addresses(),
     disks: await platform.disks(),
     packages: fitting(await platform.packages()),

@@ -77,6 +77,8 @@ export const inventory = z.strictObject({
   cpuCount: z.number().int().min(0).max(4096),
   memoryBytes: z.number().int().nonnegative(),
   uptimeSeconds: z.number().nonnegative(),
+  /** The id that a cloud gave this machine, as it asserts it; an attribute, never an identity (S4-10, S4-17). Null: none known. */
+  cloudInstanceId: z.string().max(100).nullable().default(null),
   addresses: z.array(z.strictObject({ interface: z.string().max(60), address: z.string().max(60), mac: z.string().max(30) })).max(200),
   disks: z.array(z.strictObject({ mount: z.string().max(300), totalBytes: z.number().nonnegative(), freeBytes: z.number().nonnegative() })).max(100),
   packages: z.array(z.strictObject({ name: z.string().max(200), version: z.string().max(200) })).max(20_000),

@@ -16,6 +16,7 @@ export const linux: Platform = {
   name: "linux",
   defaultStateDir: "/var/lib/sallyport-agent",
   osName: () => osRelease()["PRETTY_NAME"] ?? "Linux",
+  cloudInstanceId: () => cloudInstanceIdFrom(readText),
   disks: async () => disks(),
   packages: async () => debianPackages(),
   user,
@@ -29,6 +30,13 @@ async function user(name: string): Promise<ComputerUser | undefined> {
   const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])];
   if (!fields || !Number.isInteger(uid) || !Number.isInteger(gid)) return undefined;
   return { name, uid, gid, home: fields[5] || "/" };
+}
+
+/** What cloud-init was told, or else the asset tag where EC2 writes it. `read` answers a file's text, or an empty one. */
+export function cloudInstanceIdFrom(read: (file: string) => string): string | null {
+  const told = ["/var/lib/cloud/data/instance-id", "/run/cloud-init/.instance-id"].map((file) => read(file).trim()).find((text) => /^[\x21-\x7e]{1,100}$/.test(text));
+  const tag = read("/sys/devices/virtual/dmi/id/board_asset_tag").trim();
+  return told ?? (/^i-[0-9a-f]{8,40}$/.test(tag) ? tag : null);
 }
 
 function osRelease(): Record<string, string> {

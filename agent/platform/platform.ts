@@ -9,6 +9,8 @@ export type Platform = {
   readonly name: string;
   readonly defaultStateDir: string;
   readonly osName: () => string;
+  /** The id that a cloud gave this machine; null where there is none (S4-10). */
+  readonly cloudInstanceId: () => string | null;
   readonly disks: () => Promise<Inventory["disks"]>;
   /** Installed packages; empty where the system has no list we can read. */
   readonly packages: () => Promise<Inventory["packages"]>;

@@ -49,7 +49,7 @@ function attemptsOf(seed: Seed, kind: string): Prisma.InputJsonValue {
 function inventoryOf(seed: Seed, agent: { hostname: string; addresses: string[]; platform: string; osName: string; osVersion: string }): Inventory {
   const { random } = seed;
   return {
-    collectedAt: minutesBefore(seed, 20).toISOString(), hostname: agent.hostname, platform: agent.platform, osName: agent.osName, osVersion: agent.osVersion, architecture: "x64", cpuModel: "Example CPU 8-Core", cpuCount: 8, memoryBytes: 16 * 1_073_741_824, uptimeSeconds: 3_600 * (1 + random.below(400)),
+    collectedAt: minutesBefore(seed, 20).toISOString(), hostname: agent.hostname, platform: agent.platform, osName: agent.osName, osVersion: agent.osVersion, architecture: "x64", cpuModel: "Example CPU 8-Core", cpuCount: 8, memoryBytes: 16 * 1_073_741_824, uptimeSeconds: 3_600 * (1 + random.below(400)), cloudInstanceId: null,
     addresses: agent.addresses.map((address) => ({ interface: "eth0", address, mac: `02:${random.hex(2)}:${random.hex(2)}:${random.hex(2)}:${random.hex(2)}:${random.hex(2)}` })),
     disks: [{ mount: "/", totalBytes: 512e9, freeBytes: 1e9 * random.below(400) }], packages: [{ name: "bash", version: "5.3" }, { name: "openssl", version: "3.6.1" }], agentVersion: "0.1.0",
   };

@@ -40,7 +40,7 @@ describe.skipIf(!hasOpenssl)("parseCsr", () => {
     expect(csr.publicKeySpki).toEqual(publicKeyOf(keyPem));
     expect(csr.publicKeySha256).toBe(publicKeySha256(publicKeyOf(keyPem)));
     expect(csr.asks).toEqual({ isCa: false, names: ["other.example", "spiffe://x/y", "10.0.0.1"] });
-  });
+  }, 60_000);
 
   it.each([["EC", p256], ["RSA", rsa(2048)]])("tells when an %s request asks to become a CA [T20]", async (_kind, keyArgs) => {
     expect((await parseCsr(request(keyArgs, "-addext", "basicConstraints=critical,CA:TRUE").pem)).asks.isCa).toBe(true);

@@ -109,6 +109,7 @@ export function Inventory({ agent }: { agent: Agent }) {
           { label: "Processor", value: `${inventory.cpuModel}, ${inventory.cpuCount} cores` },
           { label: "Memory", value: bytes(inventory.memoryBytes) },
           { label: "Running for", value: duration(inventory.uptimeSeconds * 1000) },
+          ...(inventory.cloudInstanceId === null ? [] : [{ label: "Cloud instance", value: <code className="font-mono text-[12.5px]">{inventory.cloudInstanceId}</code> }]),
           { label: "Addresses", value: <ul className="font-mono text-[12.5px]">{inventory.addresses.map((address) => <li key={`${address.interface}-${address.address}`}>{address.address} <span className="text-ink-3">{address.interface}</span></li>)}</ul> },
           { label: "Disks", value: <ul>{inventory.disks.map((disk) => <li key={disk.mount}><code className="font-mono text-[12.5px]">{disk.mount}</code> {bytes(disk.freeBytes)} of {bytes(disk.totalBytes)} free</li>)}</ul> },
         ]}
