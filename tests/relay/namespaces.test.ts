@@ -4,6 +4,7 @@
  * SALLYPORT_TEST_SSH_SESSIONS=500 runs the full number.
  */
 import { startWorld } from "../agent/support/world.ts";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -30,8 +31,9 @@ import { sharedAddress, sharedHostname, whyNoZones, type Zone, Zones } from "./s
 const why = whyNoZones() ?? whyNoSsh();
 if (why !== undefined) console.warn(`relays in network namespaces: skipped, ${why}`);
 
-/** Sessions in the suite; 500 is what the requirement says, and takes about a minute. */
-const sessions = Number(process.env["SALLYPORT_TEST_SSH_SESSIONS"] ?? 60);
+const hasTcpdump = spawnSync("tcpdump", ["--version"]).status === 0;
+/** Sessions in the suite; 500 is what the requirement says, and takes one to four minutes. */
+const sessions = Number(process.env["SALLYPORT_TEST_SSH_SESSIONS"] ?? 30);
 const atOnce = 12;
 const relayPort = 22_002;
 const siteName = "agents.sallyport.test";
@@ -149,14 +151,14 @@ describe.skipIf(why !== undefined)("agents that no address tells apart", async (
     const results = await interleaved([zoneA, zoneB], sessions);
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
     const wrong = results.filter(({ zone, said }) => zone !== said);
-    console.info(`${results.length} ssh sessions in ${seconds} s, ${wrong.length} misrouted or failed`);
+    console.info(`${results.length} ssh sessions in ${seconds} s, ${wrong.length} misrouted or failed; packets by accept rule: ${[zoneA.door, zoneB.door, zones.operators].map((door) => zones.counters(door).accepted.join("+")).join(", ")}`);
     expect(wrong).toEqual([]);
     for (const door of [zoneA.door, zoneB.door, zones.operators]) {
       const { accepted } = zones.counters(door);
       expect(accepted).toHaveLength(1);
       expect(accepted[0]).toBeGreaterThan(sessions);
     }
-  }, 300_000);
+  }, 120_000 + sessions * 1_500);
 
   it("enrol, get their policy, report and do tasks with no way out but two relays in a chain, one of them on two nodes behind HAProxy, killed in the middle [S4-15] [S4-21] [S4-29] [S4-35] [X4-02] [X4-09]", async () => {
     // Nearer to the gateway: in the street. Further out: two nodes with one id on the zone's door, behind HAProxy at the one port that the agent knows.
@@ -164,13 +166,31 @@ describe.skipIf(why !== undefined)("agents that no address tells apart", async (
     const far = await startRelay({ name: "Far", behindRelayId: near.id }, zoneC.door, [{ address: "127.0.0.1", port: 22_101 }, { address: "127.0.0.1", port: 22_102 }]);
     fs.writeFileSync(path.join(folder, "haproxy.cfg"), `defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  retries 3\n  option redispatch\nlisten relays\n  bind 10.0.0.1:${relayPort}\n  balance roundrobin\n  server one 127.0.0.1:22101 check inter 200\n  server two 127.0.0.1:22102 check inter 200\n`);
     zones.start(zoneC.door, ["haproxy", "-db", "-f", path.join(folder, "haproxy.cfg")]);
-    await startAgent(zoneC, "bun", { args: ["--token-file", "-", "--no-wait", "--relay", `10.0.0.1:${relayPort}`], input: await agentToken(world, { groupIds: [policy.groupId] }) });
+    // Everything that the relays of the zone see, on all their sides.
+    const capture = path.join(folder, "relays.pcap");
+    const tcpdump = hasTcpdump ? zones.start(zoneC.door, ["tcpdump", "-i", "any", "-U", "-s", "0", "-Z", "root", "-w", capture]) : undefined;
+    if (tcpdump) await until(() => tcpdump.output().includes("listening"), "tcpdump listens");
+    const token = await agentToken(world, { groupIds: [policy.groupId] });
+    await startAgent(zoneC, "bun", { args: ["--token-file", "-", "--no-wait", "--relay", `10.0.0.1:${relayPort}`], input: token });
     const agentId = agentIds.get(zoneC.name) ?? "";
     const { relayPath } = await db().agentChannel.findFirstOrThrow({ where: { agentId, endedAt: null } });
     expect(relayPath).toEqual([{ relayId: near.id, name: "Near" }, { relayId: far.id, name: "Far" }]);
-    await until(async () => (await db().agent.findUniqueOrThrow({ where: { id: agentId } })).inventoryAt !== null, "the inventory is in the console", 15_000);
+    await until(async () => {
+      const { inventoryAt, keysAt } = await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { inventoryAt: true, keysAt: true } });
+      return inventoryAt !== null && keysAt !== null;
+    }, "inventory and keys are in the console", 15_000);
     await taskDone(agentId);
     expect(await ssh(zoneC)).toEqual({ zone: zoneC.name, said: zoneC.name });
+
+    if (tcpdump) {
+      const seen = fs.readFileSync(capture, "latin1");
+      // The name in the TLS greeting is all that may be read: a recording without it would prove nothing.
+      expect(seen).toContain(siteName);
+      const { encryptionKey } = await db().agent.findUniqueOrThrow({ where: { id: agentId }, select: { encryptionKey: true } });
+      const { x = "" } = encryptionKey as { x?: string };
+      expect(x.length).toBeGreaterThan(40);
+      for (const plain of [token.slice(-24), key, x, agentId, "collect-inventory", "CONNECT ", "SSH-2.0", sharedHostname]) expect(seen, plain).not.toContain(plain);
+    }
 
     // One node dies, then the near relay: everything comes again by itself.
     await far.nodes[0]?.kill();
