@@ -96,7 +96,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     const straight = await siteAt((site.address() as net.AddressInfo).port);
     expect(straight).toContain("the agent site answers");
     expect(await siteAt(relay.port)).toBe(straight);
-  }, 30_000);
+  }, 45_000);
 
   it("carries tunnels and channels, says through which relay they came, and reports its load [S4-24] [S4-25]", async () => {
     const { relay, row } = await served({ name: "Plant" });
@@ -114,7 +114,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     expect(bench.relays.findLast((report) => report.relayId === row.relayId)).toMatchObject({ state: "connected", fingerprint: row.fingerprints[0], relayPath: [], version: "0.1.0" });
     channel.close();
     tunnel.socket.destroy();
-  }, 20_000);
+  }, 40_000);
 
   once("carries nothing before it is registered and confirmed, and nothing more once it is not [X4-04] [S4-34]", async () => {
     const relay = kept(await RelayProcess.start(settingsFor(bench)));
@@ -136,7 +136,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     expect(tunnel.status).toBe(200);
     await register(bench, row);
     await over(tunnel.socket);
-  }, 30_000);
+  }, 45_000);
 
   once("does not let a stolen relay id serve with another key, nor disturb the relay it belongs to [T21]", async () => {
     const { relay } = await served();
@@ -146,7 +146,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     expect(await thief.view()).toMatchObject({ notReady: expect.stringContaining("relay-not-confirmed"), load: { opened: 0 } });
     expect(await echo(tunnel.socket, "undisturbed")).toBe("undisturbed");
     tunnel.socket.destroy();
-  }, 20_000);
+  }, 40_000);
 
   once("stands behind another relay, and the path says so from the gateway outwards [S4-35]", async () => {
     const near = await served({ name: "Near" });
@@ -177,7 +177,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     const again = await Promise.all(Array.from({ length: 20 }, async () => await bench.connect(agent, `app.internal:${server.port}`, { port: relay.port })));
     expect(again.map((tunnel) => tunnel.status)).toEqual(Array.from({ length: 20 }, () => 200));
     for (const { socket } of again) socket.destroy();
-  }, 30_000);
+  }, 45_000);
 
   it.skipIf(!hasHaproxy || runtime !== "bun")("is one relay on two nodes behind HAProxy: one dies, and the other takes what comes [X4-02] [S4-29]", async () => {
     const one = await served();
@@ -204,7 +204,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     } finally {
       haproxy.kill("SIGKILL");
     }
-  }, 30_000);
+  }, 45_000);
 
   once("notices bytes that a relay changed, at both ends [S4-35]", async () => {
     const { relay } = await served();
@@ -219,7 +219,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     // In the handshake: the certificate's proof no longer fits.
     await bench.tls(agent, { port: tap.port }).then(over, () => {});
     expect((await bench.refusal("tls-handshake-failed", from)).detail).toMatch(/handshake failed/);
-  }, 20_000);
+  }, 40_000);
 
   once("shows nobody in between a target, a byte or a certificate of the agent's traffic [S4-35]", async () => {
     const behind = kept(await recorder({ host: "127.0.0.1", port: bench.listener.port }));
@@ -236,7 +236,7 @@ describe.each(runtimes)("a relay in front of a gateway on %s", (runtime) => {
     }
     // Behind the relay even the names and the relay's own hello are sealed.
     for (const plain of [relay.settings.relayKey, "hello", channelAlpn, bench.organisationId]) expect(behind.bytes().toString("latin1")).not.toContain(plain);
-  }, 20_000);
+  }, 40_000);
 
   it("waits for a gateway that dials it, and lets the same agents through [S4-28] [X4-05]", async () => {
     const port = await freePort();

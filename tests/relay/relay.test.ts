@@ -84,7 +84,7 @@ describe.each(Object.keys(runtimePaths) as RuntimeName[])("a relay on %s", (runt
     const view = await relay.view();
     expect(view).toMatchObject({ notReady: null, warnings: [], load: { opened: 1, refused: 0 } });
     expect(view?.load.bytesUp).toBeGreaterThan(sent.length);
-  }, 20_000);
+  }, 40_000);
 
   it("lets a gateway of its organisation dial in, and nobody else [S4-28] [T21]", async () => {
     const relay = await relayOf({}, runtime);
@@ -109,7 +109,7 @@ describe.each(Object.keys(runtimePaths) as RuntimeName[])("a relay on %s", (runt
     expect(await echo(agent, "dialled in")).toBe("dialled in");
     agent.destroy();
     session.close();
-  }, 20_000);
+  }, 40_000);
 
   it("dials listening agents, and no address of its own or of the machine's neighbourhood [X4-01] [S4-39] [T02]", async () => {
     const listening = tls.createServer({ cert: certificate.chainPem, key: certificate.keyPem }, (socket) => void socket.on("error", () => socket.destroy()).pipe(socket));
@@ -129,7 +129,7 @@ describe.each(Object.keys(runtimePaths) as RuntimeName[])("a relay on %s", (runt
     }
     session.close();
     listening.close();
-  }, 20_000);
+  }, 40_000);
 });
 
 describe.concurrent("towards its upstreams", () => {
@@ -154,7 +154,7 @@ describe.concurrent("towards its upstreams", () => {
     expect([back.agents.length, second.agents.length]).toEqual([1, 1]);
     expect(await echo(two, "undisturbed")).toBe("undisturbed");
     for (const socket of [one, two, three]) socket.destroy();
-  }, 20_000);
+  }, 40_000);
 
   it("keeps agents waiting through a short restart of the upstream [X4-09]", async () => {
     const port = await freePort();
@@ -165,7 +165,7 @@ describe.concurrent("towards its upstreams", () => {
     await upstreamOf({}, port);
     expect(await echo(await agent, "patience")).toBe("patience");
     (await agent).destroy();
-  }, 20_000);
+  }, 40_000);
 
   it("says hello to nobody but the pinned gateway, and says which fingerprint it met [T21]", async () => {
     const upstream = await upstreamOf();
@@ -176,7 +176,7 @@ describe.concurrent("towards its upstreams", () => {
     expect(check.status).toBe(1);
     expect(check.stdout).toMatch(/WRONG .* is not the upstream of the settings file/);
     expect((await relay.command("status")).stdout).toMatch(/Cellar: .* is not the upstream/);
-  }, 20_000);
+  }, 40_000);
 
   it("takes chain and name where no pin is set [X4-03]", async () => {
     const upstream = await upstreamOf();
@@ -187,7 +187,7 @@ describe.concurrent("towards its upstreams", () => {
     const stranger = await TestCa.root({ commonName: "Other Root" });
     const wrongRoot = await relayOf({ caPem: stranger.certPem, upstreams: [{ host: "127.0.0.1", port: upstream.port, serverName: "gw-1.example.test", pins: [] }] });
     await wrongRoot.logged(/does not come from the organisation's CA/);
-  }, 20_000);
+  }, 40_000);
 
   it("warns at each start and in its status when the upstream is not checked [X4-03]", async () => {
     const upstream = await upstreamOf();
@@ -196,7 +196,7 @@ describe.concurrent("towards its upstreams", () => {
     expect(relay.output).toMatch(/"level":"warn".*is NOT checked/);
     await relay.logged(/metricsPort/);
     expect((await relay.command("status")).stdout).toMatch(/WARNING {2}The certificate of the upstream is NOT checked/);
-  }, 20_000);
+  }, 40_000);
 
   it("says why it is refused, and serves soon after the person pressed Confirm [X4-04]", async () => {
     let isConfirmed = false;
@@ -206,7 +206,7 @@ describe.concurrent("towards its upstreams", () => {
     isConfirmed = true;
     await relay.serving();
     expect(relay.output.match(/"level":"warn".*relay-not-confirmed/g)).toHaveLength(1);
-  }, 20_000);
+  }, 40_000);
 
   it("offers a connection that the upstream cuts to nobody a second time [T38]", async () => {
     const upstream = await upstreamOf({ agent: () => "cut" });
@@ -217,7 +217,7 @@ describe.concurrent("towards its upstreams", () => {
     expect(performance.now() - startedMs).toBeLessThan(2_000);
     await relay.logged(/ended the connection/);
     expect(upstream.agents).toHaveLength(1);
-  }, 20_000);
+  }, 40_000);
 
   it("lets what runs finish when it is stopped, and takes nothing new [X4-09]", async () => {
     const upstream = await upstreamOf();
@@ -230,7 +230,7 @@ describe.concurrent("towards its upstreams", () => {
     expect(await echo(agent, "last words")).toBe("last words");
     agent.destroy();
     expect(await exit).toBe(0);
-  }, 20_000);
+  }, 40_000);
 });
 
 describe.concurrent("towards hostile clients", () => {
@@ -251,7 +251,7 @@ describe.concurrent("towards hostile clients", () => {
     expect(await echo(agent, "served all the same")).toBe("served all the same");
     agent.destroy();
     expect(upstream.agents).toHaveLength(1);
-  }, 25_000);
+  }, 40_000);
 
   it("closes agents' connections after five seconds without an upstream [S4-04]", async () => {
     const relay = await relayOf({ upstreams: pinned({ port: await freePort() }) });
@@ -260,14 +260,14 @@ describe.concurrent("towards hostile clients", () => {
     await expect(agentAt(relay)).rejects.toThrow();
     expect(Math.abs(performance.now() - startedMs - 5_000)).toBeLessThan(1_500);
     expect(relay.output).toMatch(/no upstream served within 5000 ms/);
-  }, 25_000);
+  }, 40_000);
 
   it("lets only the networks of its settings connect [X4-10]", async () => {
     const relay = await relayOf({ sources: ["10.20.0.0/16"] });
     await relay.listening();
     expect(await closedAfter(relay.port)).toBeLessThan(1_000);
     await relay.logged(/none of the networks of \\"sources\\"/);
-  }, 25_000);
+  }, 40_000);
 });
 
 describe.concurrent("its key", () => {
@@ -288,7 +288,7 @@ describe.concurrent("its key", () => {
     fs.chmodSync(file, 0o600);
     fs.writeFileSync(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     expect((await relay.command("id")).stderr).toMatch(/is damaged; copy it again from another node/);
-  }, 20_000);
+  }, 40_000);
 
   it("is not asked for before the settings fit, and every field that does not is named", async () => {
     const relay = await relayOf({});
@@ -298,5 +298,5 @@ describe.concurrent("its key", () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/relayKey: a relay id has 22 to 100/);
     expect(stderr).toMatch(/surplus/);
-  }, 20_000);
+  }, 40_000);
 });

@@ -99,11 +99,11 @@ export class RelayProcess {
   }
 
   /** Waits until an upstream takes its connections. */
-  async serving(timeoutMs = 15_000): Promise<this> {
+  async serving(timeoutMs = 25_000): Promise<this> {
     return await this.logged(/takes this relay's connections/, timeoutMs);
   }
 
-  async logged(pattern: RegExp, timeoutMs = 15_000): Promise<this> {
+  async logged(pattern: RegExp, timeoutMs = 25_000): Promise<this> {
     await until(() => pattern.test(this.output) || this.process.exitCode !== null, `the relay logs ${String(pattern)}`, timeoutMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output.slice(-4_000)}`);
     });
