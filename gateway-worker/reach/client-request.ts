@@ -57,6 +57,11 @@ async function serve(desk: ReachDesk, client: Client, asked: Asked): Promise<voi
     desk.ledger.failed(facts, "the client went away before the agent answered");
     return void client.socket.destroy();
   }
+  if (desk.isEnded(claims.jti)) {
+    found.socket.destroy();
+    desk.ledger.failed(facts, "ended from the console");
+    return refuse(desk, client, { code: "reach-grant", detail: "The session was ended in the console before it began.", target: shown, agentId: claims.agent });
+  }
   client.socket.write(acceptedText(client.id, claims.jti));
   desk.ledger.open({ ...facts, channelGatewayId: found.channelGatewayId, until: claims.until, isReported: true, whyCut: found.whyCut }, { socket: client.socket, raw: client.raw }, found);
 }

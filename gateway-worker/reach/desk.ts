@@ -24,6 +24,8 @@ export type ReachDesk = {
   look(grant: string): GrantClaims | Denied;
   /** Checks a grant and uses it up. */
   claim(grant: string): GrantClaims | Denied;
+  /** Was this session ended in the console while it was being opened? */
+  isEnded(sessionId: string): boolean;
   /** The grant was refused with this code; one that did not come as far as the agent may be used once more. */
   unused(claims: GrantClaims, code: RefusalCode): void;
   /** The client's certificate; undefined when it has none. */

@@ -40,6 +40,10 @@ async function forward(desk: ReachDesk, peer: Peer, { agentId, head }: ReturnTyp
     return refuse(desk, peer, { code: found.code, detail: found.detail, agentId }, true);
   }
   if (peer.socket.destroyed) return void found.socket.destroy();
+  if (desk.isEnded(claims.jti)) {
+    found.socket.destroy();
+    return refuse(desk, peer, { code: "reach-grant", detail: "The session was ended in the console before it began.", agentId }, true);
+  }
   peer.socket.write(writeStreamHead({ kind: "accepted" } satisfies StreamAnswer));
   desk.ledger.open({ sessionId: claims.jti, agentId, channelGatewayId: found.channelGatewayId, source: peerEndpoint(peer.raw).address, until: claims.until, isReported: false, whyCut: found.whyCut }, { socket: peer.socket, raw: peer.raw }, found);
 }

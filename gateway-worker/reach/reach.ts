@@ -7,7 +7,7 @@ import type tls from "node:tls";
 import type { ControlReport, LocateAgentReply, LogLine, Refusal, SnapshotProblem } from "../../contract/control.ts";
 import { peerAlpn } from "../../contract/channel.ts";
 import type { RefusalCode } from "../../contract/error-codes.ts";
-import type { GrantClaims, ReachAuthorisation, ReachAuthorisationReply } from "../../contract/reach.ts";
+import { type GrantClaims, grantStartSeconds, type ReachAuthorisation, type ReachAuthorisationReply } from "../../contract/reach.ts";
 import type { Snapshot } from "../../contract/snapshot.ts";
 import { explain } from "../errors.ts";
 import { nextConnectionId } from "../observe/connection-ids.ts";
@@ -54,8 +54,14 @@ const elsewhereMs = 15_000;
 const refusalsEveryMs = 1_000;
 /** Sessions that are being ended have this long to be written down, milliseconds. */
 const lastWordMs = 500;
+const endedHere = "ended from the console";
 /** Codes after which the agent has not seen the grant. */
 const unseenCodes: readonly RefusalCode[] = ["reach-agent-away", "reach-console-away", "reach-peer", "gateway-draining", "gateway-full"];
+
+/** What a client or an agent wrote, as lists and logs show it: without control characters, and without a credential that was put in the wrong place. */
+function shownText(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?").replace(/spk_[A-Za-z0-9_-]{20,}|eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_.-]+/g, "(credential)").toWellFormed().slice(0, 500);
+}
 
 export class Reach implements ReachDesk {
   readonly ledger: SessionLedger;
@@ -120,7 +126,10 @@ export class Reach implements ReachDesk {
   }
 
   endSessions(sessionIds: readonly string[]): void {
-    this.ledger.end(new Set(sessionIds), "ended from the console");
+    const now = Date.now();
+    // A grant that is still on its way here must not become the session that was just ended: remembered for longer than any grant is good.
+    for (const id of sessionIds) this.#used.end(id, now + (grantStartSeconds + 2 * clockLeewaySeconds) * 1_000, now);
+    this.ledger.end(new Set(sessionIds), endedHere);
   }
 
   view(): ReachView {
@@ -149,8 +158,13 @@ export class Reach implements ReachDesk {
     const claims = this.look(grant);
     if ("code" in claims) return claims;
     const use = this.#used.claim(claims.jti, (claims.exp + 2 * clockLeewaySeconds) * 1_000, Date.now());
+    if (use === "ended") return { code: "reach-grant", detail: "The grant is refused: its session was ended before it began." };
     if (use === "used") return { code: "reach-grant", detail: "The grant is refused: it was used already." };
     return use === "full" ? { code: "gateway-full", detail: "More grants than this gateway remembers were used in the last minutes." } : claims;
+  }
+
+  isEnded(sessionId: string): boolean {
+    return this.#used.isEnded(sessionId);
   }
 
   unused(claims: GrantClaims, code: RefusalCode): void {
@@ -188,8 +202,8 @@ export class Reach implements ReachDesk {
   }
 
   refused(raw: net.Socket, refusal: Refused & { target: string | null; agentId: string | null }, client: { id: string; socket?: tls.TLSSocket }): void {
-    const { code, target, agentId } = refusal;
-    const detail = refusal.detail.slice(0, 500);
+    const { code, agentId } = refusal;
+    const [detail, target] = [shownText(refusal.detail), refusal.target === null ? null : shownText(refusal.target)];
     const source = endpointText(peerEndpoint(raw)).slice(0, 60);
     const certificate = client.socket ? this.#certificates.of(client.socket, client.socket.authorized)?.summary ?? null : null;
     this.#refusedBy.set(code, (this.#refusedBy.get(code) ?? 0) + 1);

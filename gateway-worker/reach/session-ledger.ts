@@ -68,7 +68,7 @@ export class SessionLedger {
   /** A grant that led nowhere: the console knows it as given and learns why. */
   failed(facts: Pick<SessionFacts, "sessionId" | "agentId" | "source">, reason: string): void {
     const { sessionId, agentId, source } = facts;
-    this.#options.onReports([{ sessionId, agentId, channelGatewayId: null, source, openedAt: null, endedAt: new Date().toISOString(), bytesUp: 0, bytesDown: 0, endReason: reason.slice(0, 300) }]);
+    this.#options.onReports([{ sessionId, agentId, channelGatewayId: null, source, openedAt: null, endedAt: new Date().toISOString(), bytesUp: 0, bytesDown: 0, endReason: reason.replace(/\p{Cc}/gu, "?").slice(0, 300) }]);
   }
 
   /** Ends those of these sessions that are here. */

@@ -194,6 +194,19 @@ describe("a running session", () => {
     expect((await bench.session(id, (row) => row.state === "ended" && row.bytesUp === 4n, "the session has ended")).endReason).toMatch(/^ended by administrator/);
   });
 
+  it("never begins with a grant whose session was ended before, though the grant itself is still good [T21]", async () => {
+    const opened = await bench.open(bench.person("operator"), agent.id);
+    const { endReachSession } = await import("../../server/services/reach-session/end.ts");
+    await endReachSession(bench.person("administrator"), { id: opened.sessionId });
+    const next = await session();
+    await endReachSession(bench.person("administrator"), { id: next.id });
+    await ended(next.answer.socket, 2_000); // the words arrive in order: the gateway has heard of the first one too
+    const before = echo.heads.length;
+    const answer = await bench.ask(gateway, { target: opened.target, authorization: `Bearer ${opened.grant}` });
+    expect([answer.status, answer.body.split(":")[0]]).toEqual([403, "reach-grant"]);
+    expect(echo.heads.length).toBe(before);
+  });
+
   it("ends with its agent's revocation, and says so [T10]", async () => {
     const short = await bench.agent([gateway]);
     await bench.channel(gateway, short);
