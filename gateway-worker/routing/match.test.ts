@@ -46,6 +46,12 @@ describe("CONNECT target vectors", () => {
     expect(outcome("CONNECT app.internal:443 HTTP/1.1\r\nContent-Length: 2\r\nHost: x\r\n\r\nhello").rest).toBe("hello");
   });
 
+  it.each(["Proxy-Authorization : Bearer SECRET", "Proxy-Authorization: Bearer\r\n SECRET", "Proxy-Authorization Bearer SECRET", "Proxy-Authorization: Bearer SECRET\u0001", "Proxy-Authorization: Bearer \r\n\tSECRET:x"])("never repeats what a malformed field holds: %j [T40]", (field) => {
+    const head = readConnectHead(Buffer.from(`CONNECT app.internal:443 HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`, "latin1"));
+    expect(head).toMatchObject({ kind: "refused", code: "request-malformed" });
+    expect(JSON.stringify(head)).not.toContain("SECRET");
+  });
+
   it("compares parsed IPv6 addresses and ignores case and one trailing dot [T01]", () => {
     expect(outcome("CONNECT [2001:0DB8::0010]:443 HTTP/1.1\r\nHost: x\r\n\r\n").status).toBe(200);
     expect(outcome("CONNECT App.Internal.:443 HTTP/1.1\r\nHost: x\r\n\r\n").status).toBe(200);

@@ -54,12 +54,18 @@ function fieldsProblem(fields: string[], isHostNeeded: boolean): string | undefi
   for (const field of fields) {
     const colon = field.indexOf(":");
     const name = field.slice(0, colon).toLowerCase();
-    if (colon < 1 || !token.test(name) || !value.test(field.slice(colon + 1))) return `the field ${quote(field)} is not well-formed`;
+    if (colon < 1 || !token.test(name) || !value.test(field.slice(colon + 1))) return `${shownField(field)} is not well-formed`;
     if (name === "transfer-encoding") return "a CONNECT request has no content, so no Transfer-Encoding";
     if (name === "host") hosts += 1;
   }
   if (hosts > 1) return "the request has more than one Host field";
   return hosts === 0 && isHostNeeded ? "the request has no Host field" : undefined;
+}
+
+/** By its name alone: the value may be somebody's key, and what is said here is logged, reported and answered. A line without a name is not shown at all. */
+function shownField(field: string): string {
+  const name = /^([A-Za-z0-9-]{1,40})[\t ]*:/.exec(field)?.[1];
+  return name === undefined ? "a field without a proper name" : `the field ${quote(name)}`;
 }
 
 function refuse(code: Extract<ConnectHead, { kind: "refused" }>["code"], detail: string, target: string | null = null): ConnectHead {
