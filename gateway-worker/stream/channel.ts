@@ -14,6 +14,7 @@ import { destroyOnError } from "../net/close.ts";
 import type { Timed } from "../net/deadline.ts";
 import { YamuxSession } from "../net/yamux.ts";
 import type { YamuxStream } from "../net/yamux.ts";
+import { printable } from "./connect-head.ts";
 import { ConnectStream } from "./connect-stream.ts";
 import type { ConnectHost } from "./connect-stream.ts";
 import type { Engine } from "./engine.ts";
@@ -173,7 +174,7 @@ export class Channel implements Timed, ConnectHost {
     const { snapshot } = this.#engine.compiled ?? {};
     if (!snapshot) return this.close("gateway-draining");
     this.instance = read.head.instance;
-    this.#version = read.head.version;
+    this.#version = printable(read.head.version);
     this.#isListening = read.head.isListening;
     closeWith(stream, { kind: "welcome", channelId: this.id, gatewayId: snapshot.gatewayId, gatewayName: snapshot.gatewayName });
     this.#setDeadline();

@@ -123,7 +123,7 @@ export class RelaySession {
       const answer = await readHead(stream, relayAnswer, timeoutMs + headMs);
       if (answer.kind === "head" && answer.head.kind === "accepted") return stream;
       stream.destroy();
-      return answer.kind === "head" && answer.head.kind === "refused" ? answer.head.detail : "the relay did not answer";
+      return answer.kind === "head" && answer.head.kind === "refused" ? printable(answer.head.detail) : "the relay did not answer";
     } catch (cause) {
       return cause instanceof Error ? cause.message : String(cause);
     }

@@ -65,6 +65,16 @@ function load(id: string, opened: number, more: Partial<ServiceLoad> = {}): Serv
 const member = (index: number): string => pool.members[index] ?? "";
 const events = async () => await bench.db.memberHealthEvent.findMany({ where: { memberId: { in: pool.members } }, orderBy: { id: "asc" } });
 
+describe("a report with text from outside", () => {
+  it("is kept whole when a text in it is none that the database can hold, and hurts nothing beside it [T04]", async () => {
+    const refusal = { id: randomUUID(), at: new Date().toISOString(), code: "target-malformed" as const, detail: "half \ud800 of a character", connectionId: randomBytes(8).toString("hex"), source: "192.0.2.9:1", listenerId: null, serverName: null, target: "a\u0000b:22", agentId: null, certificate: null, count: 1 };
+    const up = health(member(0), "up", "m0: \u0000", "2026-01-01T00:00:00.000Z");
+    await report({ refusals: [refusal], health: [up] });
+    expect(await bench.db.refusal.findMany({ where: { gatewayId }, select: { target: true } })).toEqual([{ target: "a\ufffdb:22" }]);
+    expect(await events()).toHaveLength(1);
+  });
+});
+
 describe("a report about members", () => {
   it("keeps the newest state and one row of history per change, with the cause chain, however often it is told [S3-18] [N6]", async () => {
     const up = health(member(0), "up", "m0: up", "2026-01-01T00:00:00.000Z");

@@ -12,6 +12,7 @@ import { recordSessions } from "../reach-session/record.ts";
 import { recordRelayPaths } from "../relay/record-paths.ts";
 import { recordRelays } from "../relay/record.ts";
 import { type LoadMemory, recordLoads } from "../virtual-service/record-loads.ts";
+import { storable } from "./storable.ts";
 
 /** Log lines kept per gateway. */
 const logLinesMax = 5_000;
@@ -19,7 +20,8 @@ const logLinesMax = 5_000;
 /** What is remembered per gateway between reports: the totals at the last sample, and when its program started. */
 export type ReportMemory = { startedAt?: Date; sample?: { minute: number; bytesUp: number; bytesDown: number } } & LoadMemory;
 
-export async function recordReport(caller: Caller, report: ControlReport, memory: ReportMemory, now: Date = new Date()): Promise<void> {
+export async function recordReport(caller: Caller, given: ControlReport, memory: ReportMemory, now: Date = new Date()): Promise<void> {
+  const report = storable(given);
   await caller.db.$transaction(async (tx) => {
     const events: LiveEvent[] = [];
     if (report.status) events.push(...(await recordStatus(tx, caller, report.status, { memory, now })));
