@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { type GrantClaims, grantStartSeconds, grantType } from "../../../contract/reach.ts";
 import { refusals } from "../../../contract/error-codes.ts";
+import type { Db, Tx } from "../../db.ts";
 import { ConsoleError } from "../../errors.ts";
 import { takeAttempt } from "../attempts/take.ts";
 import { recordAudit } from "../audit/record.ts";
@@ -12,7 +13,7 @@ import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
 import { signForOrganisation } from "../console-key/sign.ts";
 import { writeInOrganisation } from "../object/write.ts";
-import { decideReach, type ReachActor } from "./decide.ts";
+import { decideReach, type ReachActor, type ReachDecision } from "./decide.ts";
 import { approvalsOf, rulesForGroups } from "./read-rules.ts";
 import { type ReachAgent, resolveAgent } from "./resolve.ts";
 
@@ -33,8 +34,7 @@ export async function grantReach(caller: Caller, question: GrantQuestion, now: D
   const resolved = await resolveAgent(caller.db, organisationId, question.name);
   if (resolved.kind === "refused") return refuse(caller, question, { code: resolved.code, detail: resolved.detail, agent: null });
   const { agent } = resolved;
-  const rules = await rulesForGroups(caller.db, organisationId, [...agent.groupIds]);
-  const decision = decideReach(rules, { actor, groupIds: agent.groupIds, port, approvals: await approvalsOf(caller.db, organisationId, { agentId: agent.id, actor }, now), now });
+  const decision = await decideNow(caller.db, caller, { agent, actor, port }, now);
   if (decision.kind === "denied") return refuse(caller, question, { code: "reach-denied", detail: `No reach rule lets ${actor.name} reach port ${port} of ${agent.hostname}.`, agent });
   if (decision.kind === "approval-needed") {
     return refuse(caller, question, { code: "reach-approval", detail: `Rule "${decision.rule.name}" asks for an approval before ${actor.name} may reach ${decision.service.name} of ${agent.hostname}, and there is none that is still valid.`, agent });
@@ -48,7 +48,11 @@ export async function grantReach(caller: Caller, question: GrantQuestion, now: D
     iat: seconds, exp: seconds + grantStartSeconds, until: Math.floor(until.getTime() / 1000),
   };
   const grant = await signForOrganisation(caller.db, organisationId, { type: grantType, claims });
-  await writeInOrganisation(caller, async (tx) => {
+  const isGranted = await writeInOrganisation(caller, async (tx) => {
+    // Once more where nobody changes anything meanwhile: a session that begins while its rule, agent or approval ends would otherwise be looked at by nobody.
+    const present = await resolveAgent(tx, organisationId, agent.id);
+    const still = present.kind === "agent" ? await decideNow(tx, caller, { agent: present.agent, actor, port }, now) : undefined;
+    if (still?.kind !== "allowed" || still.service.host !== service.host || (await hasKeyEnded(tx, caller, now))) return false;
     await tx.reachSession.create({
       data: {
         id: sessionId, organisationId, agentId: agent.id, ruleId: rule.id, service, actorKind: actor.kind, actorId: actor.id, actorName: actor.name, source: caller.source ?? "", state: "granted",
@@ -60,8 +64,21 @@ export async function grantReach(caller: Caller, question: GrantQuestion, now: D
       changes: [{ path: "session", before: null, after: sessionId }, { path: "service", before: null, after: service }, { path: "rule", before: null, after: rule.name }, { path: "until", before: null, after: until.toISOString() }],
     });
     await publishLive(tx, organisationId, { topic: "reachSession", id: sessionId });
+    return true;
   });
+  if (!isGranted) return refuse(caller, question, { code: "reach-denied", detail: `What let ${actor.name} reach port ${port} of ${agent.hostname} was changed at this moment.`, agent });
   return { kind: "granted", sessionId, agent: { id: agent.id, name: agent.hostname }, grant, until };
+}
+
+async function decideNow(reader: Db | Tx, { organisationId }: Caller, asked: { agent: ReachAgent; actor: ReachActor; port: number }, now: Date): Promise<ReachDecision> {
+  const { agent, actor, port } = asked;
+  const rules = await rulesForGroups(reader, organisationId, [...agent.groupIds]);
+  return decideReach(rules, { actor, groupIds: agent.groupIds, port, approvals: await approvalsOf(reader, organisationId, { agentId: agent.id, actor }, now), now });
+}
+
+/** A key that was revoked while its question was being answered. */
+async function hasKeyEnded(tx: Tx, { organisationId, actor }: Caller, now: Date): Promise<boolean> {
+  return actor.kind === "api-key" && (await tx.apiKey.count({ where: { id: actor.id, organisationId, revokedAt: null, expiresAt: { gt: now } } })) === 0;
 }
 
 /** Answers no, and puts it on record: in the audit, and in the list of sessions when the agent is known. */
