@@ -8,6 +8,7 @@ import { grantClaims, type SessionReport } from "../../contract/reach.ts";
 import type { Role } from "../../contract/roles.ts";
 import { db } from "../../server/db.ts";
 import { policyForAgent } from "../../server/services/agent/policy-for.ts";
+import { callerOfApiKey } from "../../server/services/api-key/authenticate.ts";
 import type { Caller } from "../../server/services/caller.ts";
 import { controlChannel } from "../../server/services/change/publish.ts";
 import { locateAgent } from "../../server/services/channel/locate.ts";
@@ -163,6 +164,22 @@ describe("whoever has no right", () => {
 });
 
 describe("an approval", () => {
+  it("is not given by a person to an API key of theirs, nor by such a key to its maker: that is one hand twice", async () => {
+    const agent = await agentIn();
+    await rule([agent.group], { who: { roles: ["owner"] }, approval: { roles: ["owner"], minutes: 5 } });
+    const [maker, second] = [await person("owner"), await person("owner")];
+    const { key } = await maker.api.apiKey.create({ name: `hand ${randomUUID().slice(0, 8)}`, role: "owner", daysValid: 1 });
+    const caller = await callerOfApiKey({ db: db(), requestId: randomUUID(), source: "10.2.0.12" }, key);
+    if (!caller) throw new Error("the key is good");
+    const asKey = appRouter.createCaller({ caller, requestId: caller.requestId, source: caller.source });
+    const ofKey = await asKey.reachRequest.create({ agent: agent.hostname, port: 22, reason: "from a script" });
+    const ofMaker = await maker.api.reachRequest.create({ agent: agent.hostname, port: 22, reason: "by hand" });
+    await expectRefusal(maker.api.reachRequest.decide({ id: ofKey.id, isApproved: true }), "not-allowed");
+    await expectRefusal(asKey.reachRequest.decide({ id: ofMaker.id, isApproved: true }), "not-allowed");
+    await second.api.reachRequest.decide({ id: ofKey.id, isApproved: true });
+    await asKey.reachRequest.decide({ id: (await second.api.reachRequest.create({ agent: agent.hostname, port: 22, reason: "another" })).id, isApproved: true });
+  });
+
   it("is given by the roles that the rule names, never by who asked, lets in until it ends, and shortens the session to it", async () => {
     const agent = await agentIn();
     await rule([agent.group], { who: { roles: ["operator", "administrator"] }, approval: { roles: ["administrator"], minutes: 5 } });

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { reachRequestDecide } from "../../../contract/reach-objects.ts";
 import { mayDo } from "../../../contract/roles.ts";
+import type { Tx } from "../../db.ts";
 import { ConsoleError, notFound } from "../../errors.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
@@ -19,6 +20,7 @@ export async function decideReachRequest(caller: Caller, input: z.infer<typeof r
       const who = isOwn(caller, request) ? "Nobody decides a request of their own" : `Rule "${request.rule.name}" lets ${(approval?.roles ?? []).join(", ") || "nobody"} decide, and your role is ${caller.role}`;
       throw new ConsoleError("not-allowed", `${who}; ask somebody else with one of these roles: ${(approval?.roles ?? []).join(", ") || "none"}.`);
     }
+    if (await isOneHand(tx, caller, request)) throw new ConsoleError("not-allowed", "Nobody decides a request of their own, not with an API key that they made nor for one; ask somebody else.");
     if (request.isApproved !== null) throw new ConsoleError("changed-meanwhile", `${request.decidedByName ?? "Somebody"} has decided this request already.`);
     if (request.expiresAt <= now || approval === null) throw new ConsoleError("changed-meanwhile", approval === null ? "The rule asks for no approval any more." : "The request is over; it has to be made again.");
     const expiresAt = input.isApproved ? new Date(now.getTime() + approval.minutes * 60_000) : request.expiresAt;
@@ -36,6 +38,16 @@ type Asked = { actorKind: string; actorId: string };
 
 function isOwn(caller: Caller, request: Asked): boolean {
   return request.actorKind === caller.actor.kind && request.actorId === caller.actor.id;
+}
+
+/** A person and an API key that this person made are one hand: two of them are not two people. */
+async function isOneHand(tx: Tx, caller: Caller, request: Asked): Promise<boolean> {
+  const { organisationId, actor } = caller;
+  const sides = [{ kind: actor.kind, id: actor.id }, { kind: request.actorKind, id: request.actorId }];
+  const keys = await tx.apiKey.findMany({ where: { organisationId, id: { in: sides.flatMap((side) => (side.kind === "api-key" ? [side.id] : [])) } }, select: { id: true, createdById: true } });
+  const makers = new Map(keys.map((key) => [key.id, key.createdById]));
+  const [decider, asker] = sides.map((side) => (side.kind === "api-key" ? (makers.get(side.id) ?? null) : side.id));
+  return decider !== null && decider === asker;
 }
 
 /** A person or key with one of these roles, other than the one who asked. An auditor decides nothing, whatever a rule says. */
