@@ -6,6 +6,7 @@ import { decodeProtectedHeader } from "jose";
 import { agentKeys, keysType, publicJwk } from "../../../contract/command.ts";
 import type { z } from "zod";
 import { ConsoleError, notFound } from "../../errors.ts";
+import { agentAuditLimit, takeAttempt } from "../attempts/take.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
@@ -16,7 +17,7 @@ import { openKey, sealKey } from "../seal.ts";
 const tokenPurpose = "agent-token";
 type Keys = z.infer<typeof agentKeys>;
 
-/** Stores what the agent delivered; delivering the same again changes nothing. Throws `command-invalid` for anything but keys of exactly this agent. */
+/** Stores what the agent delivered; delivering the same again changes nothing. Throws `command-invalid` for anything but keys of exactly this agent, `rate-limited` for one that changes them without end. */
 export async function storeAgentKeys(caller: Caller, agentId: string, sealed: string, now: Date = new Date()): Promise<void> {
   const keys = await readKeys(caller, sealed);
   if (keys.agentId !== agentId) throw new ConsoleError("command-invalid", "The keys are another agent's; an agent delivers its own.");
@@ -24,6 +25,7 @@ export async function storeAgentKeys(caller: Caller, agentId: string, sealed: st
   if (!agent) throw notFound("agent", agentId);
   const before = publicJwk.safeParse(agent.encryptionKey).data ?? null;
   if (before?.kid === keys.encryption.kid && agent.sealedToken !== null && isSameToken(agent.sealedToken, keys.token)) return;
+  await takeAttempt(caller.db, agentAuditLimit(agentId));
   await writeInOrganisation(caller, async (tx) => {
     await tx.agent.updateMany({ where: { id: agentId, organisationId: caller.organisationId }, data: { encryptionKey: keys.encryption, sealedToken: sealKey(keys.token, tokenPurpose), keysAt: now } });
     await recordAudit(tx, caller, { action: "agent.keys", target: { kind: "agent", id: agentId, name: agent.hostname }, changes: [{ path: "encryptionKeyId", before: before?.kid ?? null, after: keys.encryption.kid }] });

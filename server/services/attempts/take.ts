@@ -34,6 +34,9 @@ export const apiKeyLimit = (address: string): AttemptLimit => ({ kind: "api-key 
 /** Thirty wrong credentials a source at one gateway's inside listener in five minutes. */
 export const reachCredentialLimit = (gatewayId: string, address: string): AttemptLimit => ({ kind: "reach source", key: `${gatewayId} ${networkOf(address)}`, max: 30, windowMs: 5 * minute });
 
+/** What one agent says of itself that goes into the audit: two a second over a minute. More waits at the agent. */
+export const agentAuditLimit = (agentId: string): AttemptLimit => ({ kind: "agent audit", key: agentId, max: 120, windowMs: minute });
+
 /** Counts one attempt. Throws `rate-limited` with the time to wait once more than `max` fell into the window. */
 export async function takeAttempt(database: Db, limit: AttemptLimit): Promise<void> {
   const now = Date.now();

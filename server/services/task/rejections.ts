@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import type { commandRejection } from "../../../contract/command.ts";
 import type { Tx } from "../../db.ts";
+import { agentAuditLimit, takeAttempt } from "../attempts/take.ts";
 import { recordAudits } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { writeInOrganisation } from "../object/write.ts";
@@ -14,8 +15,9 @@ import { endTask } from "./end.ts";
 
 type Rejection = z.infer<typeof commandRejection>;
 
-/** The caller is the agent itself; only its own tasks can be refused by it. */
+/** The caller is the agent itself; only its own tasks can be refused by it. Throws `rate-limited`: it tries again later. */
 export async function recordRejections(caller: Caller, agentId: string, rejections: readonly Rejection[]): Promise<void> {
+  await takeAttempt(caller.db, agentAuditLimit(agentId));
   await writeInOrganisation(caller, async (tx) => {
     const others: Rejection[] = [];
     for (const rejection of rejections) if (!(await rejectTask(tx, caller, agentId, rejection))) others.push(rejection);

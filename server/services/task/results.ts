@@ -2,6 +2,7 @@
 import { type TaskOrder, taskOrder, type TaskResult } from "../../../contract/command.ts";
 import { Prisma, type Tx } from "../../db.ts";
 import { ConsoleError, notFound } from "../../errors.ts";
+import { agentAuditLimit, takeAttempt } from "../attempts/take.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
@@ -33,6 +34,7 @@ export async function recordResults(caller: Caller, agentId: string, sealed: rea
   }
   const [first] = refused;
   if (!first) return;
+  await takeAttempt(caller.db, agentAuditLimit(agentId));
   await caller.db.$transaction((tx) => recordAudit(tx, caller, { action: "task.result-refused", target: { kind: "agent", id: agentId, name: caller.actor.name }, changes: [{ path: "reason", before: null, after: first.message }, { path: "results", before: null, after: refused.length }] }));
   throw new ConsoleError("command-invalid", first.message, { cause: first });
 }
