@@ -29,6 +29,8 @@ const byTag: Record<string, readonly Column[]> = {
   "reach-rules": [text("name"), text("enabled", "isEnabled"), { title: "services", value: (row) => cell((row["services"] as Row[] | undefined)?.map((service) => `${cell(service["name"])}:${cell(service["port"])}`)) }, text("groups"), number("agents", "agentCount"), text("approval", "needsApproval"), id],
   "reach-requests": [text("state"), text("agent"), { title: "service", value: (row) => serviceText(row["service"]) }, text("asked by", "requestedBy"), text("reason"), when("asked", "createdAt"), id],
   "reach-sessions": [text("state"), text("agent"), { title: "service", value: (row) => serviceText(row["service"]) }, { title: "who", value: (row) => cell((row["actor"] as Row | undefined)?.["name"]) }, text("gateway"), when("asked", "createdAt"), number("up", "bytesUp"), number("down", "bytesDown"), text("ended", "endReason"), id],
+  tasks: [text("kind"), text("state"), text("agent"), text("by", "createdBy"), when("made", "createdAt"), when("ended", "endedAt"), text("message"), id],
+  "task-batches": [text("name"), text("kind"), text("state"), { title: "done", value: (row) => `${cell((row["counts"] as Row | undefined)?.["done"] ?? 0)}/${cell(row["total"])}`, isRight: true }, { title: "failed", value: (row) => cell((row["counts"] as Row | undefined)?.["failed"] ?? 0), isRight: true }, text("by", "createdBy"), when("made", "createdAt"), text("halted", "haltReason"), id],
   search: [text("kind"), text("name"), text("hint"), id],
 };
 
@@ -42,7 +44,7 @@ export function pathText(path: unknown): string {
 
 function serviceText(service: unknown): string {
   const { name, port } = (service ?? {}) as Row;
-  return `${cell(name)}:${cell(port)}`;
+  return name === `port ${cell(port)}` ? cell(name) : `${cell(name)}:${cell(port)}`; // what no rule opens has no name
 }
 
 /** Whether the list that this operation answers with has columns of its own. */

@@ -6,7 +6,7 @@ import { confirmImpact, confirmName, confirmRefused, type Impact } from "./confi
 import { type CliError, usage } from "./errors.ts";
 import { addFlags, type Flag, flagsOf, readFlags } from "./flags.ts";
 import { callApi } from "./http.ts";
-import { presentFields } from "./merge.ts";
+import { partOf, presentFields } from "./merge.ts";
 import { kebab, namedTags, nounOf, type Operation, operations, referenceTag } from "./operations.ts";
 import { cell, printDetail, printJson, printTable, type Row, type Screen } from "./output.ts";
 import { readSmallFile, readStdin } from "./prompt.ts";
@@ -17,7 +17,7 @@ export type Shared = { readonly screen: Screen; readonly isJson: () => boolean }
 /** What a noun alone means: `sallyport search TEXT`, `sallyport overview`. */
 const defaultVerbs: ReadonlySet<string> = new Set(["search.query", "overview.view", "organisation.view", "topology.view"]);
 /** Records of what happened are read from their end. */
-const newestFirst: ReadonlySet<string> = new Set(["audit.list"]);
+const newestFirst: ReadonlySet<string> = new Set(["audit.list", "reachSession.list", "reachRequest.list", "task.list", "taskBatch.list"]);
 
 /** A key has no password and no sessions; these belong to the console's pages. */
 const sessionOnly: ReadonlySet<string> = new Set(["user.changePassword", "user.sessions", "user.endSession", "organisation.switchTo", "user.me"]);
@@ -111,7 +111,7 @@ async function run(call: Call, shared: Shared): Promise<void> {
   if (isSwitch(operation) && input["isEnabled"] === undefined) throw missingFlags(call, ["isEnabled"]);
   const present = isUpdate(operation) ? await presentFields(target, operation, params["id"] ?? "") : {};
   const confirmation = cutsOff(operation) ? await confirm(target, { call, params, input }, shared) : {};
-  const full = { ...(newestFirst.has(operation.name) ? { desc: true } : {}), ...present, ...input, ...confirmation };
+  const full = { ...(newestFirst.has(operation.name) && input["sort"] === undefined ? { desc: true } : {}), ...present, ...input, ...confirmation };
   demandRequired(call, full, inPath);
   const sending = { operation, params, full, isAll: options["all"] === true };
   try {
@@ -218,7 +218,7 @@ function positionalOf(operation: Operation, inPath: readonly string[]): string[]
 }
 
 function isUpdate(operation: Operation): boolean {
-  return ((operation.method === "PATCH" && operation.path.includes("{id}")) || isSwitch(operation)) && canGet(operation);
+  return (((operation.method === "PATCH" && operation.path.includes("{id}")) || isSwitch(operation)) && canGet(operation)) || partOf(operation) !== undefined;
 }
 
 function isSwitch(operation: Operation): boolean {

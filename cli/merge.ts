@@ -7,7 +7,7 @@ import type { Row } from "./output.ts";
 
 /** The object's present fields as the update operation takes them, its edit counter included. */
 export async function presentFields(target: Connection, operation: Operation, id: string): Promise<Record<string, unknown>> {
-  const detail = (await callApi(target, { method: "GET", path: `/${operation.tag}/${encodeURIComponent(id)}` })) as Row;
+  const detail = await detailOf(target, operation, id);
   const fields: Record<string, unknown> = {};
   for (const [property, schema] of Object.entries(operation.input?.properties ?? {})) {
     const value = property === "version" ? (detail["rowVersion"] ?? detail["version"]) : presentValue(detail, property);
@@ -15,6 +15,20 @@ export async function presentFields(target: Connection, operation: Operation, id
   }
   if (operation.tag === "agent-groups" && detail["kind"] === "static" && fields["agentIds"] === undefined) fields["agentIds"] = await membersOf(target, id);
   return fields;
+}
+
+/** Settings without an id of their own are a part of the organisation: `organisation.updateAgentSite` changes its `agentSite`. */
+async function detailOf(target: Connection, operation: Operation, id: string): Promise<Row> {
+  if (operation.path.includes("{")) return (await callApi(target, { method: "GET", path: `/${operation.tag}/${encodeURIComponent(id)}` })) as Row;
+  const whole = (await callApi(target, { method: "GET", path: `/${operation.tag}` })) as Row;
+  const part = whole[partOf(operation) ?? ""];
+  return typeof part === "object" && part !== null ? (part as Row) : whole;
+}
+
+/** What of its object an operation updates: `updateAgentSite` is `agentSite`; undefined for what updates the whole. */
+export function partOf({ name }: Operation): string | undefined {
+  const part = /^organisation\.update([A-Z]\w*)$/.exec(name)?.[1];
+  return part === undefined ? undefined : `${part.charAt(0).toLowerCase()}${part.slice(1)}`;
 }
 
 /** `groupIds` is read from the detail's `groups`, `poolId` from its `pool`. */

@@ -17,11 +17,13 @@ describe("short forms", () => {
     expect(read("reachRule.create", "services", "ssh:22, camera:10.9.9.9:554")).toEqual([{ name: "ssh", port: 22 }, { name: "camera", host: "10.9.9.9", port: 554 }]);
     expect(read("reachRule.create", "who", "operator,administrator")).toEqual({ roles: ["operator", "administrator"] });
     expect(read("reachRule.create", "approval", "owner")).toEqual({ roles: ["owner"] });
+    expect(read("task.create", "order", "diagnose")).toEqual({ kind: "diagnose" });
   });
 
   it("leave JSON and what they do not know alone", () => {
     expect(read("reachRule.create", "services", `[{"name":"ssh","port":22}]`)).toBeUndefined();
     expect(read("reachRule.create", "services", "ssh")).toBeUndefined();
+    expect(read("task.create", "order", "run-script")).toBeUndefined();
     expect(read("relay.create", "address", `{"host":"a"}`)).toBeUndefined();
     expect(shortFormOf({ type: "object", properties: { a: {} } })).toBeUndefined();
   });

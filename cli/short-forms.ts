@@ -1,5 +1,5 @@
 /**
- * Short ways to write what the API takes as an object: `HOST:PORT` for an address, `ssh:22,db:10.0.0.5:5432` for services, `operator,administrator` for roles. Told by
+ * Short ways to write what the API takes as an object: `HOST:PORT` for an address, `ssh:22,db:10.0.0.5:5432` for services, `operator,administrator` for roles, `diagnose` for an order. Told by
  * the schema, so that every operation with such a property has them; JSON works as before.
  */
 import type { Schema } from "./operations.ts";
@@ -13,6 +13,8 @@ export function shortFormOf(schema: Schema): ShortForm | undefined {
   const keys = Object.keys(object?.properties ?? {}).sort().join(" ");
   if (keys === "host port") return isList ? listOf("HOST[:PORT],…", endpoint) : { text: "HOST[:PORT]", read: endpoint };
   if (keys === "host name port" && isList) return listOf("NAME:[HOST:]PORT,…", service);
+  const kinds = (schema.oneOf ?? []).flatMap((option) => (option.required?.join(" ") === "kind" ? [option.properties?.["kind"]?.const] : []));
+  if (kinds.length > 0) return { text: kinds.join("|"), read: (text) => (kinds.includes(text) ? { kind: text } : undefined) };
   if (object?.properties?.["roles"] && !isList) return { text: "ROLE,…", read: roles };
   return undefined;
 }

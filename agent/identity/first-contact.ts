@@ -21,7 +21,7 @@ export async function findRoot(contact: FirstContact): Promise<string> {
   try {
     const root = presentedChain(socket).find((der) => fingerprintOf(der) === contact.caFingerprint);
     if (root) return `-----BEGIN CERTIFICATE-----\n${(root.toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END CERTIFICATE-----\n`;
-    throw new AgentError("server-untrusted", `${contact.host} port ${contact.port} does not belong to the organisation whose CA the token names (${contact.caFingerprint.slice(0, 16)}…).`);
+    throw new AgentError("server-untrusted", `${contact.host} port ${contact.port} does not belong to the organisation whose CA the token names (${contact.caFingerprint.slice(0, 16)}…).${contact.relay ? ` Behind a relay the first name of the agent site has to be one that no gateway has: change it in the agent site's settings, and make a new token.` : ""}`);
   } finally {
     socket.destroy();
     raw.destroy();

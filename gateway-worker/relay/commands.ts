@@ -29,9 +29,26 @@ const commands: Record<string, (config: RelayConfig, args: string[]) => Promise<
   },
 };
 
+const usage = `sallyport-relay ${relayVersion}: carries the connections of agents to a gateway.
+
+Usage: sallyport-relay COMMAND
+
+  run                carry connections until SIGTERM (what the service does)
+  id                 print relay id and fingerprint, to compare in the console
+  check              try port and upstreams, and name the step that fails
+  status [--json]    what the running relay carries
+  version
+
+Settings: SALLYPORT_RELAY_SETTINGS (relay.json), key: SALLYPORT_RELAY_DIR (.sallyport/relay), health and metrics: SALLYPORT_RELAY_METRICS_PORT (9465, loopback).
+`;
+
 /** Runs one command; resolves to the exit code. Rejects with RelayError, whose message is for the person. */
 export async function relayCommand(args: string[]): Promise<number> {
   const [name = "run", ...rest] = args;
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) {
     process.stderr.write(`"${name}" is no command of the relay; use one of: ${Object.keys(commands).join(", ")}\n`);

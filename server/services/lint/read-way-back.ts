@@ -12,7 +12,7 @@ const sampleMax = 5;
 export async function readWayBack(caller: Caller, now: Date): Promise<WayBackFacts> {
   const { organisationId, db } = caller;
   const uncheckedWhere = { organisationId, isRelayValidationOff: true, revokedAt: null };
-  const [organisation, relays, unchecked, sample, gateways, rules, agentTotal, people] = await Promise.all([
+  const [organisation, relays, unchecked, sample, gateways, rules, agentTotal, people, keys] = await Promise.all([
     db.organisation.findUniqueOrThrow({ where: { id: organisationId }, select: { id: true, name: true } }),
     readRelayFacts(db, organisationId, now),
     db.agent.count({ where: uncheckedWhere }),
@@ -21,6 +21,7 @@ export async function readWayBack(caller: Caller, now: Date): Promise<WayBackFac
     db.reachRule.findMany({ where: { organisationId, isEnabled: true }, select: { id: true, name: true, services: true, who: true, approval: true, scripts: true }, orderBy: { nameKey: "asc" }, take: rowsMax }),
     db.agent.count({ where: { organisationId, revokedAt: null, enrolledAt: { not: null } } }),
     db.membership.groupBy({ by: ["role"], where: { organisationId }, _count: true }),
+    db.apiKey.groupBy({ by: ["role"], where: { organisationId, revokedAt: null, expiresAt: { gt: now } }, _count: true }),
   ]);
   const counts = await agentCounts(db, organisationId, rules.map((rule) => rule.id));
   return {
@@ -29,6 +30,6 @@ export async function readWayBack(caller: Caller, now: Date): Promise<WayBackFac
       const { services, who, approval } = readRule(rule);
       return services.length === 0 ? [] : [{ id: rule.id, name: rule.name, roles: who.roles, approvalRoles: approval?.roles ?? null, agents: counts.get(rule.id) ?? 0 }];
     }),
-    peopleByRole: Object.fromEntries(people.map((row) => [row.role, row._count])),
+    rolesHeld: new Set([...people, ...keys].map((row) => row.role)),
   };
 }

@@ -15,8 +15,8 @@ export type WayBackFacts = {
   /** Enabled rules with services. `agents`: those that it targets, of `agentTotal`. */
   rules: { id: string; name: string; roles: readonly Role[]; approvalRoles: readonly Role[] | null; agents: number }[];
   agentTotal: number;
-  /** Roles that at least one person has. */
-  peopleByRole: Readonly<Partial<Record<Role, number>>>;
+  /** Roles that at least one person or living API key has. */
+  rolesHeld: ReadonlySet<Role>;
 };
 
 export function wayBackFindings(facts: WayBackFacts): Finding[] {
@@ -61,9 +61,9 @@ function wideRules({ rules, agentTotal }: WayBackFacts): Finding[] {
   });
 }
 
-function impossibleApprovals({ rules, peopleByRole }: WayBackFacts): Finding[] {
+function impossibleApprovals({ rules, rolesHeld }: WayBackFacts): Finding[] {
   return rules.flatMap((rule) => {
-    if (rule.approvalRoles === null || rule.approvalRoles.some((each) => each !== "auditor" && (peopleByRole[each] ?? 0) > 0)) return [];
-    return [findingOf({ kind: "reachRule", id: rule.id, name: rule.name }, { code: "reach-approval-impossible", severity: "error", field: "approval.roles", sentence: `Reach rule "${rule.name}" asks for an approval by ${listed(rule.approvalRoles)}, and nobody can give it.`, cure: "Name a role that somebody has; an auditor decides nothing." })];
+    if (rule.approvalRoles === null || rule.approvalRoles.some((each) => each !== "auditor" && rolesHeld.has(each))) return [];
+    return [findingOf({ kind: "reachRule", id: rule.id, name: rule.name }, { code: "reach-approval-impossible", severity: "error", field: "approval.roles", sentence: `Reach rule "${rule.name}" asks for an approval by ${listed(rule.approvalRoles)}, and nobody can give it.`, cure: "Name a role that a person or an API key has; an auditor decides nothing." })];
   });
 }
