@@ -9,6 +9,8 @@ import { makeAgent, makeOrganisation, type Organisation } from "../console/suppo
 import { db } from "../../server/db.ts";
 import { storeAgentKeys } from "../../server/services/agent/keys.ts";
 import { recordStatus } from "../../server/services/agent/record-status.ts";
+import { createApiKey } from "../../server/services/api-key/create.ts";
+import { revokeApiKey } from "../../server/services/api-key/revoke.ts";
 import type { Caller } from "../../server/services/caller.ts";
 import { issueWithKey } from "../../server/services/certificate/issue.ts";
 import { consoleKeysOf } from "../../server/services/console-key/keys.ts";
@@ -234,7 +236,12 @@ describe("a task", () => {
     for (const wrong of [{ ...script, user: "root" }, { ...script, timeoutSeconds: 61 }, { ...script, outputMaxBytes: 10_001 }]) await expect(order(operator, first.id, wrong)).rejects.toMatchObject({ code: "task-not-allowed" });
     await expect(order(own.callerAs("administrator"), first.id, script)).rejects.toMatchObject({ code: "task-not-allowed" });
     await expect(order(operator, first.id, { ...script, script: "\u0001".repeat(40_000) })).rejects.toMatchObject({ code: "input-invalid" });
-    await order(operator, first.id, script);
+    const byPerson = await order(operator, first.id, script);
+    const key = await createApiKey(own.callerAs("owner"), { name: "scripts", role: "operator", daysValid: 1 });
+    const asKey: Caller = { ...own.callerAs("operator"), actor: { kind: "api-key", id: key.id, name: "scripts" } };
+    const byKey = await order(asKey, first.id, script);
+    await revokeApiKey(own.callerAs("owner"), { id: key.id });
+    expect((await db().task.findMany({ where: { id: { in: [byPerson, byKey] } }, orderBy: { createdAt: "asc" }, select: { state: true } })).map((task) => task.state)).toEqual(["waiting", "cancelled"]);
     expect(JSON.stringify(await db().auditEvent.findMany({ where: { organisationId: own.id }, select: { changes: true } }))).not.toContain("secret-of-the-script");
   });
 });

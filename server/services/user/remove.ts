@@ -6,6 +6,7 @@ import { recordAudit } from "../audit/record.ts";
 import type { Caller } from "../caller.ts";
 import { publishLive } from "../change/publish.ts";
 import { reviewSessions } from "../reach-session/review.ts";
+import { withdrawScripts } from "../task/withdraw.ts";
 import { keepAnOwner, lockMember, type Member } from "./member.ts";
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -60,5 +61,6 @@ async function removeMember(tx: Tx, caller: Caller, member: Member): Promise<voi
   if (elsewhere === 0) await tx.user.deleteMany({ where: { id: member.userId } });
   await recordAudit(tx, caller, { action: "user.remove", target: { kind: "user", id: member.userId, name: member.email }, changes: [{ path: "role", before: member.role, after: null }] });
   await reviewSessions(tx, caller, { actor: { kind: "user", id: member.userId } }, "who opened it left the organisation");
+  await withdrawScripts(tx, caller, { kind: "user", id: member.userId, name: member.email }, "who ordered it left the organisation");
   await publishLive(tx, caller.organisationId, { topic: "user", id: member.userId });
 }
