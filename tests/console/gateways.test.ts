@@ -87,6 +87,16 @@ describe("gateways", () => {
     await org.as("administrator").gateway.remove({ id });
   });
 
+  it("is no peer of the others from the moment it is deleted", async () => {
+    const inside = (name: string) => ({ address: "10.1.0.9", names: [`${name.toLowerCase()}.corp.example`] });
+    const [stays, goes] = await Promise.all(["Stays", "Goes"].map((name) => org.as("administrator").gateway.create({ name, publicNames: [`${name.toLowerCase()}.example.com`], inside: inside(name) })));
+    if (!stays || !goes) throw new Error("two gateways were made");
+    const revision = async () => (await db().gateway.findUniqueOrThrow({ where: { id: stays.id } })).revision;
+    const before = await revision();
+    await org.as("administrator").gateway.remove({ id: goes.id });
+    expect(await revision()).toBeGreaterThan(before);
+  });
+
   it("shows the log lines that a gateway forwarded, newest first [S1-49]", async () => {
     const id = await makeGateway(org, "Talking");
     for (const minute of [1, 2, 3]) await db().gatewayLog.create({ data: { gatewayId: id, at: new Date(2026, 0, 1, 0, minute), level: "warn", message: `line ${minute}`, fields: { connectionId: "c" } } });
