@@ -176,6 +176,10 @@ describe("an approval", () => {
     const ofMaker = await maker.api.reachRequest.create({ agent: agent.hostname, port: 22, reason: "by hand" });
     await expectRefusal(maker.api.reachRequest.decide({ id: ofKey.id, isApproved: true }), "not-allowed");
     await expectRefusal(asKey.reachRequest.decide({ id: ofMaker.id, isApproved: true }), "not-allowed");
+    const { key: keysKey } = await asKey.apiKey.create({ name: `finger ${randomUUID().slice(0, 8)}`, role: "owner", daysValid: 1 });
+    const finger = await callerOfApiKey({ db: db(), requestId: randomUUID(), source: "10.2.0.12" }, keysKey);
+    if (!finger) throw new Error("the key is good");
+    await expectRefusal(appRouter.createCaller({ caller: finger, requestId: finger.requestId, source: finger.source }).reachRequest.decide({ id: ofKey.id, isApproved: true }), "not-allowed");
     await second.api.reachRequest.decide({ id: ofKey.id, isApproved: true });
     await asKey.reachRequest.decide({ id: (await second.api.reachRequest.create({ agent: agent.hostname, port: 22, reason: "another" })).id, isApproved: true });
   });

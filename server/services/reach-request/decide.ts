@@ -1,5 +1,5 @@
 /** Approves or denies a request. Who may: the roles that the rule names; never the one who asked. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { reachRequestDecide } from "../../../contract/reach-objects.ts";
 import { mayDo } from "../../../contract/roles.ts";
 import type { Tx } from "../../db.ts";
@@ -40,14 +40,26 @@ function isOwn(caller: Caller, request: Asked): boolean {
   return request.actorKind === caller.actor.kind && request.actorId === caller.actor.id;
 }
 
-/** A person and an API key that this person made are one hand: two of them are not two people. */
+/** A person and the API keys that this person made are one hand, and so are the keys that those made: two of them are not two people. */
 async function isOneHand(tx: Tx, caller: Caller, request: Asked): Promise<boolean> {
   const { organisationId, actor } = caller;
-  const sides = [{ kind: actor.kind, id: actor.id }, { kind: request.actorKind, id: request.actorId }];
-  const keys = await tx.apiKey.findMany({ where: { organisationId, id: { in: sides.flatMap((side) => (side.kind === "api-key" ? [side.id] : [])) } }, select: { id: true, createdById: true } });
-  const makers = new Map(keys.map((key) => [key.id, key.createdById]));
-  const [decider, asker] = sides.map((side) => (side.kind === "api-key" ? (makers.get(side.id) ?? null) : side.id));
-  return decider !== null && decider === asker;
+  const decider = await handOf(tx, organisationId, actor);
+  return decider !== null && decider === (await handOf(tx, organisationId, { kind: request.actorKind, id: request.actorId }));
+}
+
+/** Makers of makers that are followed; a longer chain ends at the key that it came to. */
+const makersMax = 20;
+
+/** The person (or whatever else is no key) behind an actor; null when that is not on record. */
+async function handOf(tx: Tx, organisationId: string, actor: { kind: string; id: string | null }): Promise<string | null> {
+  if (actor.kind !== "api-key") return actor.id;
+  let hand = actor.id;
+  for (let step = 0; step < makersMax && hand !== null && z.uuid().safeParse(hand).success; step++) {
+    const key: { createdById: string | null } | null = await tx.apiKey.findFirst({ where: { organisationId, id: hand }, select: { createdById: true } });
+    if (!key) break;
+    hand = key.createdById;
+  }
+  return hand;
 }
 
 /** A person or key with one of these roles, other than the one who asked. An auditor decides nothing, whatever a rule says. */
