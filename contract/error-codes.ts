@@ -145,7 +145,7 @@ export const agentErrors = {
   "gateway-tls": { sentence: "The outer TLS handshake failed.", cure: "See the gateway's refusal list under the same time." },
   "gateway-refused": { sentence: "The gateway refused the connection.", cure: "The status and Proxy-Status name the reason; the console's refusal list has it too." },
   "lan-unreachable": { sentence: "The management server cannot be reached directly.", cure: "Expected outside the LAN." },
-  "server-untrusted": { sentence: "The server's certificate is not the management server's.", cure: "A captive portal or a TLS-inspecting device answered; the agent will not talk to it." },
+  "server-untrusted": { sentence: "The server's certificate is not the management server's.", cure: "A captive portal, a TLS-inspecting device or, behind a relay, a gateway of the same name answered; the agent will not talk to it." },
   "server-refused-certificate": { sentence: "The server refused this agent's certificate.", cure: "Re-enrol with a new token." },
   "proxy-failed": { sentence: "The HTTP proxy did not open the connection.", cure: "Check the proxy's address and whether it allows CONNECT." },
   "not-enrolled": { sentence: "This agent is not enrolled.", cure: "Run: sallyport-agent enrol --bundle FILE" },
