@@ -12,6 +12,8 @@ import { splitPem } from "./pem.ts";
 
 /** Unfinished handshakes of upstreams at once: the organisation's gateways, and whoever pretends. */
 const handshakesMax = 64;
+/** Those of one address: a stranger that stalls must not keep the gateways out. */
+const handshakesPerSourceMax = 8;
 const handshakeTimeoutMs = 8_000;
 
 export type DialInHost = {
@@ -25,6 +27,7 @@ export class DialIn {
   readonly #host: DialInHost;
   readonly #terminator: Terminator;
   readonly #certificates = new PeerCertificates();
+  readonly #bySource = new Map<string, number>();
   #handshakes = 0;
 
   constructor(settings: RelaySettings, identity: RelayIdentity, host: DialInHost) {
@@ -37,12 +40,18 @@ export class DialIn {
   take(raw: net.Socket, source: string, first: Buffer): void {
     if (this.#settings.upstreams.length > 0) return this.#refuse(raw, source, "an upstream dialled in, and relay.json says that this relay dials its upstreams");
     if (this.#handshakes >= handshakesMax) return this.#refuse(raw, source, "too many unfinished handshakes of upstreams");
+    const fromSource = this.#bySource.get(source) ?? 0;
+    if (fromSource >= handshakesPerSourceMax) return this.#refuse(raw, source, `${fromSource} handshakes of upstreams at this address are unfinished already`);
     this.#handshakes += 1;
+    this.#bySource.set(source, fromSource + 1);
     let isOver = false;
     const over = (): void => {
       if (isOver) return;
       isOver = true;
       this.#handshakes -= 1;
+      const left = (this.#bySource.get(source) ?? 1) - 1;
+      if (left > 0) this.#bySource.set(source, left);
+      else this.#bySource.delete(source);
       clearTimeout(timer);
       raw.off("close", over);
       undo();
