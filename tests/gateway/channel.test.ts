@@ -130,7 +130,7 @@ describe.each(runtimes)("agent channels of an engine on %s", (runtime) => {
     session.socket.resume();
     const open = server.open.size;
     await bench.revoke(revoked);
-    await until(() => channel.endReason !== undefined && own.stream.destroyed && session.socket.destroyed && server.open.size === open - 1, "all of it to end", 3_000);
+    await until(() => channel.endReason !== undefined && own.stream.destroyed && session.socket.destroyed && server.open.size < open, "all of it to end", 3_000);
     expect(await echoed(theirs.stream, Buffer.from("still here"))).toEqual(Buffer.from("still here"));
     const again = await ChannelClient.open(bench, revoked);
     expect(code(again.answer)).toBe("agent-revoked");
