@@ -29,8 +29,8 @@ export default defineConfig({
           exclude: [...never, "tests/e2e/**"],
           environment: "node",
           pool: "forks",
-          // Two processes on two cores: timings in the gateway's tests stay honest.
-          maxWorkers: 2,
+          // Most of these wait for sockets and programs rather than compute: three at once on two cores use the waiting, and timings stay honest.
+          maxWorkers: 3,
           globalSetup: ["tests/support/global-setup.ts"],
           // As for the browser tests: one more try on a shared build machine, none at a desk.
           retry: process.env["CI"] ? 1 : 0,
