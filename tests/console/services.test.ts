@@ -69,7 +69,7 @@ describe("a virtual service", () => {
     const input = { ...made, clientCertificate: { ...made.clientCertificate, anchorsPem: ["anchor"] }, memberTls: { ...made.memberTls, verify: { kind: "pinned" as const, fingerprints: ["c".repeat(64)] } }, acceptProxy: { kind: "required" as const, sources: ["10.1.0.0/16"] } };
     const { id } = await api.virtualService.create({ ...input, gatewayIds: [own], certificateIds: certificates, limits: { idleTimeoutMs: 60_000 }, pool: { ...pool, healthCheck: { ...pool.healthCheck, anchorsPem: [] }, members: [...pool.members] } });
     const built = await snapshotOf(own);
-    expect(built.format).toBe(2);
+    expect(built.format).toBe(3);
     expect(built.listeners[0]?.acceptProxy).toEqual({ kind: "required", sources: ["10.0.0.0/8"] });
     expect(built.virtualServices[0]).toMatchObject(settings);
     expect(built.virtualServices[0]?.limits).toMatchObject({ idleTimeoutMs: 60_000, handshakeTimeoutMs: 8_000 });

@@ -43,7 +43,7 @@ async function writeChannels(tx: Tx, gateway: Caller, reports: readonly ChannelR
     SELECT c.id, a."organisationId", a.id, ${gateway.actor.id}::uuid, c.instance, c.opened, ${new Date(now.getTime() + channelAliveMs)}, c.source, c.path, c.listening, c.version, c.streams, c.up, c.down, c.trip, c.ended, c.reason
       FROM unnest(${column((c) => c.channelId)}::uuid[], ${column((c) => c.agentId)}::uuid[], ${column((c) => c.instance)}::text[], ${column((c) => notLater(c.openedAt, now))}::timestamptz[], ${column((c) => c.source)}::text[],
                   ${column((c) => JSON.stringify(c.relayPath))}::jsonb[], ${column((c) => c.isListening)}::boolean[], ${column((c) => c.version)}::text[], ${column((c) => c.streams)}::int[], ${column((c) => BigInt(c.bytesUp))}::bigint[],
-                  ${column((c) => BigInt(c.bytesDown))}::bigint[], ${column((c) => c.roundTripMs)}::float8[], ${column((c) => (c.endedAt === null ? null : notLater(c.endedAt, now)))}::timestamptz[], ${column((c) => c.endReason)}::text[])
+                  ${column((c) => BigInt(c.bytesDown))}::bigint[], ${column((c) => (c.roundTripMs === null ? null : Math.round(c.roundTripMs * 10) / 10))}::float8[], ${column((c) => (c.endedAt === null ? null : notLater(c.endedAt, now)))}::timestamptz[], ${column((c) => c.endReason)}::text[])
            AS c(id, agent, instance, opened, source, path, listening, version, streams, up, down, trip, ended, reason)
       JOIN "Agent" a ON a.id = c.agent AND a."organisationId" = ${gateway.organisationId}::uuid
     ON CONFLICT ("channelId") DO UPDATE SET "aliveUntil" = EXCLUDED."aliveUntil", "relayPath" = EXCLUDED."relayPath", streams = EXCLUDED.streams, "bytesUp" = EXCLUDED."bytesUp", "bytesDown" = EXCLUDED."bytesDown",
