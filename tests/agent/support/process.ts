@@ -37,6 +37,12 @@ export async function agentCommand(runtime: RuntimeName, args: string[], options
 
 export type RunningAgent = { stateDir: string; child: ChildProcess; status: () => AgentStatus | undefined; log: () => string; stop: (signal?: NodeJS.Signals) => Promise<void> };
 
+const running = new Set<RunningAgent>();
+// What a test itself starts can register nothing while it runs, and would outlive the file.
+afterAll(async () => {
+  await Promise.all([...running].map((agent) => agent.stop("SIGKILL")));
+});
+
 /** Starts `sallyport-agent run` on a state directory; ended after the test file. */
 export function startAgent(runtime: RuntimeName, stateDir: string, environment: Record<string, string> = {}): RunningAgent {
   const child = spawn(runtimes[runtime], [path.join(root, "agent", "main.ts"), "run", "--state", stateDir], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
@@ -48,8 +54,11 @@ export function startAgent(runtime: RuntimeName, stateDir: string, environment: 
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await exited;
   };
+  const agent: RunningAgent = { stateDir, child, status: () => readStatusFile(stateDir), log: () => output, stop };
+  running.add(agent);
+  // Before what it talks to is closed, where a file starts it outside its tests.
   afterAll(() => stop("SIGKILL"));
-  return { stateDir, child, status: () => readStatusFile(stateDir), log: () => output, stop };
+  return agent;
 }
 
 /** Waits until the agent's own status fits; says what it logged when it does not. */
