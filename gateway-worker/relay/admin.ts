@@ -1,7 +1,8 @@
 /** The relay's loopback port: /healthz (up), /readyz (an upstream serves), /status (JSON) and /metrics (Prometheus text). It changes nothing and shows no secret. */
 import http, { type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { explain, RelayError } from "./errors.ts";
+import { explain } from "../errors.ts";
+import { RelayError } from "./errors.ts";
 import type { RelayView } from "./relay.ts";
 
 export class RelayAdmin {

@@ -9,7 +9,8 @@ import { readClientHello } from "../net/client-hello.ts";
 import { resetSocket } from "../net/close.ts";
 import type { DeadlineWheel, Timed } from "../net/deadline.ts";
 import { Splice, type SpliceEnd, type SpliceOwner } from "../net/splice.ts";
-import { explain, RelayError } from "./errors.ts";
+import { explain } from "../errors.ts";
+import { RelayError } from "./errors.ts";
 import type { UpstreamPool } from "./upstream-pool.ts";
 import type { UpstreamSession } from "./upstream-session.ts";
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import net from "node:net";
 import { hostname } from "node:os";
 import type { RelaySettings } from "../../contract/relay.ts";
-import { explain } from "./errors.ts";
+import { explain } from "../errors.ts";
 import type { RelayIdentity } from "./identity.ts";
 import { connectUpstream, upstreamLabel } from "./upstream-link.ts";
 import { UpstreamSession } from "./upstream-session.ts";

@@ -41,9 +41,7 @@ export class AgentDialer {
   async dial(head: DialHead, stream: YamuxStream): Promise<void> {
     const outcome = await this.#connect(head, stream);
     if (typeof outcome === "string") {
-      this.#host.onFailed(outcome);
-      stream.end(writeStreamHead(relayAnswer.parse({ kind: "refused", code: "relay-dial-failed", detail: outcome.slice(0, 500) })));
-      stream.resume();
+      this.refuse(outcome, stream);
       return;
     }
     if (stream.destroyed) {
@@ -53,6 +51,13 @@ export class AgentDialer {
     this.#host.onOpened();
     stream.write(writeStreamHead({ kind: "accepted" }));
     new DialledLeg(stream, outcome, this.#host).start();
+  }
+
+  /** Answers that it is not done, and why. */
+  refuse(detail: string, stream: YamuxStream): void {
+    this.#host.onFailed(detail);
+    stream.end(writeStreamHead(relayAnswer.parse({ kind: "refused", code: "relay-dial-failed", detail: detail.slice(0, 500) })));
+    stream.resume();
   }
 
   async #connect(head: DialHead, stream: YamuxStream): Promise<Dialled | string> {

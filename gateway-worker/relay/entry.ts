@@ -8,7 +8,8 @@ import { destroyOnError } from "../net/close.ts";
 import { connectionsThatFit, descriptorLimit } from "../net/descriptor-limit.ts";
 import { subnetList } from "../net/sources.ts";
 import { AgentConnection, type ConnectionHost } from "./agent-connection.ts";
-import { explain, RelayError } from "./errors.ts";
+import { explain } from "../errors.ts";
+import { RelayError } from "./errors.ts";
 
 const backlog = 4_096;
 const keepAliveMs = 60_000;

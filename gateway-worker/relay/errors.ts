@@ -25,12 +25,3 @@ export class RelayError extends Error {
     this.code = code;
   }
 }
-
-/** One line with the messages of the whole cause chain, for the log. */
-export function explain(error: unknown): string {
-  const parts: string[] = [];
-  for (let current: unknown = error; current !== undefined && parts.length < 5; current = current instanceof Error ? current.cause : undefined) {
-    parts.push(current instanceof Error ? current.message || current.name : typeof current === "string" ? current : JSON.stringify(current));
-  }
-  return [...new Set(parts)].join(" <- ");
-}

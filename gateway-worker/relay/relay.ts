@@ -11,7 +11,7 @@ import type { YamuxStream } from "../net/yamux.ts";
 import { AgentDialer } from "./dial-agent.ts";
 import { DialIn } from "./dial-in.ts";
 import { Entry } from "./entry.ts";
-import { explain } from "./errors.ts";
+import { explain } from "../errors.ts";
 import type { RelayIdentity } from "./identity.ts";
 import type { RelayLog } from "./log.ts";
 import { UpstreamLink, type UpstreamView } from "./upstream-link.ts";
@@ -74,7 +74,7 @@ export class Relay {
       onCarrying: () => { this.#counts.opened += 1; },
     });
     this.#dialer = new AgentDialer(settings, { wheel: this.#wheel, idleTimeoutMs: settings.idleTimeoutMs, onBytes, onOpened: () => { this.#counts.opened += 1; }, onFailed: (detail) => this.#refused("the upstream", `asked for a listening agent: ${detail}`) });
-    const host = { hello: () => this.#hello(), load: () => this.#load(), onDial: (head: UpstreamStreamHead, stream: YamuxStream) => this.#dial(head, stream), onSession: (session: UpstreamSession) => this.#pool.add(session), onState: (session: UpstreamSession, state: SessionState, why: string) => this.#moved(session, state, why), onProblem: (label: string, sentence: string) => log.warn(sentence, { upstream: label }) };
+    const host = { hello: () => this.#hello(), load: () => this.#load(), onDial: (head: UpstreamStreamHead, stream: YamuxStream) => this.#dialForUpstream(head, stream), onSession: (session: UpstreamSession) => this.#pool.add(session), onState: (session: UpstreamSession, state: SessionState, why: string) => this.#moved(session, state, why), onProblem: (label: string, sentence: string) => log.warn(sentence, { upstream: label }) };
     this.#links = settings.upstreams.map((upstream, rank) => new UpstreamLink(upstream, rank, { settings, identity, host }));
   }
 
@@ -152,6 +152,12 @@ export class Relay {
     const session = new UpstreamSession(socket, { label, rank: dialledInRank, serverName: null }, { hello: () => this.#hello(), load: () => this.#load(), onDial: (head, stream) => this.#dial(head, stream), onState: (one, state, why) => this.#moved(one, state, why) });
     this.#pool.add(session);
     session.greet().catch((error: unknown) => this.#log.warn(explain(error), { upstream: label }));
+  }
+
+  /** An upstream that was dialled unchecked may be anybody: it must not lead into the network behind the relay. One that dialled in has proven itself. */
+  #dialForUpstream(head: UpstreamStreamHead, stream: YamuxStream): void {
+    if (this.#settings.disableUpstreamValidation) this.#dialer.refuse('the relay does not check who its upstream is ("disableUpstreamValidation" in relay.json), so it dials nothing for it', stream);
+    else this.#dial(head, stream);
   }
 
   #dial(head: UpstreamStreamHead, stream: YamuxStream): void {

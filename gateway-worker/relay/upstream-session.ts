@@ -9,7 +9,8 @@ import { refusals } from "../../contract/error-codes.ts";
 import { relayAnswer, type RelayStreamHead, type UpstreamStreamHead, upstreamStreamHead } from "../../contract/relay.ts";
 import { readStreamHead, writeStreamHead } from "../net/stream-head.ts";
 import { YamuxSession, type YamuxStream } from "../net/yamux.ts";
-import { explain, RelayError } from "./errors.ts";
+import { explain } from "../errors.ts";
+import { RelayError } from "./errors.ts";
 
 export type RelayHello = Extract<RelayStreamHead, { kind: "hello" }>;
 export type RelayLoad = Extract<RelayStreamHead, { kind: "load" }>;

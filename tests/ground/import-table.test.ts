@@ -47,7 +47,7 @@ const rooms: readonly Room[] = [
     never: [/^node:(http2|sqlite|sea)$/],
   },
   // One file on plain Node or Bun: no packages but the contract's zod.
-  { name: "the relay", files: /^gateway-worker\/relay\//, own: [contract, /^gateway-worker\/(relay|stream|upstream|net)\//], packages: [builtIn, /^zod$/], never: [/^node:(http2|sqlite|sea)$/] },
+  { name: "the relay", files: /^gateway-worker\/relay\//, own: [contract, /^gateway-worker\/((relay|stream|upstream|net)\/|errors\.ts$)/], packages: [builtIn, /^zod$/], never: [/^node:(http2|sqlite|sea)$/] },
   { name: "gateway-worker", files: /^gateway-worker\//, own: [contract, /^gateway-worker\//], packages: [builtIn, /^(ws|zod|prom-client|pino|jose|reflect-metadata)$/, /^@trpc\/client$/, /^@peculiar\/x509$/], packageTypes: [/^@trpc\/server$/] },
   { name: "agent", files: /^agent\//, own: [/^agent\//, contract, /^gateway-worker\/net\//], packages: [builtIn, /^(zod|ws|jose|tar-stream|commander|reflect-metadata)$/, /^@peculiar\/x509$/] },
   { name: "cli", files: /^cli\//, own: [/^cli\//, contract], packages: [builtIn, /^(zod|commander)$/] },

@@ -196,6 +196,10 @@ describe.concurrent("towards its upstreams", () => {
     expect(relay.output).toMatch(/"level":"warn".*is NOT checked/);
     await relay.logged(/metricsPort/);
     expect((await relay.command("status")).stdout).toMatch(/WARNING {2}The certificate of the upstream is NOT checked/);
+    const session = upstream.sessions[0]?.yamux;
+    expect(session).toBeDefined();
+    // It may be anybody: it is led to no computer behind the relay.
+    if (session) expect((await askDial(session, "127.0.0.1", upstream.port)).answer).toMatchObject({ kind: "refused", code: "relay-dial-failed", detail: expect.stringContaining("dials nothing for it") });
   }, 40_000);
 
   it("says why it is refused, and serves soon after the person pressed Confirm [X4-04]", async () => {
